@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# Makes this checkout ready to run: system tools checked, .venv from the lock files, Horovod, Delta's jars, the project
+# itself (editable). A second call finds its stamp, takes about a second and needs no network.
+#
+#   deploy/local/setup.sh
+#
+# SHOPREC_PYTHON  a Python 3.11 (default: python3.11, then python3, on PATH)
+# SHOPREC_APT=no  never install Debian packages, only name them
+# XDG_CACHE_HOME  Horovod's wheel, jars and uv are kept in its folder shoprec (default ~/.cache)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/shoprec
+venv=$root/.venv
+python=$venv/bin/python
+stamp=$venv/.setup-done
+started=$venv/.setup-started
+# An activated or exported environment must not be taken for the system's Python.
+PATH=${PATH//"$venv/bin:"/}
+unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
+need_gib=12 # an empty cache and .venv end at about 10 GiB, most of it torch's libraries
+
+say() { echo "setup: $*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+java_version() { # the major version of Spark's Java, nothing when there is none
+    "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' || true
+}
+java_ok() { case $(java_version) in 17 | 21) ;; *) return 1 ;; esac }
+
+find_python() { # prints the first Python 3.11 among the candidates
+    local candidate
+    for candidate in ${SHOPREC_PYTHON:-python3.11 python3}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+can_make_venv() { "$(find_python)" -c 'import ensurepip, venv' 2>/dev/null; }
+has_headers() {
+    "$(find_python)" -c 'import os, sysconfig as s; assert os.path.exists(s.get_path("include") + "/Python.h")' 2>/dev/null
+}
+compiles() { # current torch headers need C++20
+    echo '#include <concepts>' | "${REAL_CXX:-g++}" -std=gnu++20 -x c++ -fsyntax-only - 2>/dev/null
+}
+
+# Fills `missing` (what, in words) and `packages` (the Debian packages that bring it).
+look_for_tools() {
+    missing=()
+    packages=()
+    lacks() { missing+=("$1") && packages+=("$2"); }
+    find_python >/dev/null || lacks "Python 3.11 (or set SHOPREC_PYTHON)" python3.11
+    can_make_venv || lacks "Python 3.11's venv module" python3.11-venv
+    has_headers || lacks "Python 3.11's C headers" python3.11-dev
+    java_ok || lacks "Java 17 (found: $(java_version | grep . || echo none))" openjdk-17-jre-headless
+    command -v make >/dev/null || lacks "make" make
+    compiles || lacks "a C++20 compiler (g++ 10 or newer)" g++
+    [ ${#missing[@]} -eq 0 ]
+}
+
+apt_install() { # returns non-zero where it may not, or where Debian does not have them
+    local as_root=()
+    [ "${SHOPREC_APT:-yes}" != no ] && command -v apt-get >/dev/null || return 1
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo -n true 2>/dev/null || return 1
+        as_root=(sudo -n)
+    fi
+    say "installing with apt: $*"
+    "${as_root[@]}" apt-get update -qq >&2 &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+check_tools() {
+    look_for_tools && return
+    apt_install "${packages[@]}" && look_for_tools && return
+    for what in "${missing[@]}"; do say "missing: $what"; done
+    fail "on Debian or Ubuntu: apt-get install ${packages[*]}; elsewhere install the same from your system's packages." \
+        "Java is looked for in JAVA_HOME (${JAVA_HOME:-not set}), then on PATH."
+}
+
+check_disk() {
+    local folder free
+    for folder in "$root" "$cache"; do
+        mkdir -p "$folder"
+        free=$(df --output=avail -BG "$folder" | tail -n 1 | tr -dc '0-9')
+        [ "$free" -ge "$need_gib" ] ||
+            fail "$folder has $free GiB free, the first set-up needs $need_gib; free some, or set XDG_CACHE_HOME"
+    done
+}
+
+# All that the environment is made from. The checkout's path is in it because an environment cannot be moved.
+fingerprint() {
+    {
+        echo "$root"
+        cat "$root/pyproject.toml" "$root/requirements.lock" "$here"/* \
+            "$root"/deploy/horovod/{build.sh,c++,requirements.lock}
+    } | sha256sum | cut -d' ' -f1
+}
+is_ready() { [ "$(cat "$stamp" 2>/dev/null)" = "$(fingerprint)" ] && [ ! -e "$started" ] && "$python" -c '' 2>/dev/null; }
+
+remove_surplus() { # packages that the lock no longer names
+    local surplus
+    surplus=$(comm -23 \
+        <("$uv" pip list --quiet --python "$python" --format freeze | sed 's/[= @].*//' | sort) \
+        <({ sed -n 's/^\([A-Za-z0-9._-]*\)==.*/\1/p' "$root/requirements.lock" && printf 'horovod\nshoprec\n'; } | sort))
+    # shellcheck disable=SC2086  # a list of names
+    [ -z "$surplus" ] || "$uv" pip uninstall --quiet --python "$python" $surplus
+}
+
+# An install that is killed can leave half a package that looks whole, so it is marked while it runs.
+install() {
+    touch "$started"
+    "$uv" pip install --quiet --python "$python" "$@"
+    rm -f "$started"
+}
+
+make_environment() {
+    local wheel
+    if [ -e "$started" ] || ! "$python" -c '' 2>/dev/null; then
+        "$uv" venv --quiet --clear --python "$(find_python)" "$venv"
+    fi
+    say "installing the packages of requirements.lock"
+    install --require-hashes --requirement "$root/requirements.lock"
+    remove_surplus
+    wheel=$("$root/deploy/horovod/build.sh" "$python" "$cache/horovod")
+    install --no-deps "$wheel"
+    "$here/jars.sh" "$python" "$cache/jars"
+    install --no-deps --no-build-isolation --editable "$root"
+}
+
+[ "$(uname -s)" = Linux ] || fail "$(uname -s) is not supported: Horovod and the launchers are built for Linux"
+if is_ready; then
+    java_ok || check_tools
+    exit 0
+fi
+
+export UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-300}
+mkdir -p "$cache"
+exec 9>"$cache/.lock"
+flock 9 # two set-ups at once, of one checkout or of two, would build the same things
+check_tools
+[ -e "$venv/bin/python" ] || check_disk
+uv=$("$here/uv.sh" "$(find_python)" "$cache")
+make_environment
+fingerprint >"$stamp.part"
+mv -f "$stamp.part" "$stamp"
+say "done"
