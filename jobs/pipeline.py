@@ -1,0 +1,29 @@
+"""pipeline: every job of conf/pipeline.yml in one session: makes, publishes and exports one run.
+
+Started again with the same arguments it goes on where it ended; finished jobs are not repeated.
+"""
+
+from collections.abc import Sequence
+
+from shoprec.job import Job, JobContext, exit_codes, load_config, opened, parser
+from shoprec.pipeline import run_pipeline
+
+
+def run(job: JobContext) -> None:
+    run_pipeline(job.config, job.lake, job.as_of, job.run_id)
+
+
+JOB = Job(name="pipeline", about=__doc__, run=run)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The pipeline's own main: its jobs are recorded one by one, not as one."""
+    args = parser("pipeline.py", __doc__).parse_args(argv)
+    with exit_codes():
+        told = load_config(args.env, args.shop, args.settings)
+        with opened(told) as lake:
+            run_pipeline(told, lake, args.as_of, args.run_id or told.run_id(args.as_of))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What a run is told: the graph (conf/pipeline.yml), the environment (conf/env), the shop, and --set, in that order."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from shoprec import resources
+from shoprec.errors import ConfigError
+from shoprec.graph import Graph
+from shoprec.intake.shop import Shop, load_shop
+from shoprec.settings import Settings, nearest
+
+
+class Env(Settings):
+    """conf/env/<env>.yml: where things are and how large they may be."""
+
+    tables: str = Field(description="folder on any store that Spark reaches, or catalog.schema")
+    files: str = Field(description="URI of snapshots, models and exports")
+    memory_gib: float = Field(0, ge=0, description="GiB that must be free on the driver's machine before a run starts")
+    spark: dict[str, str] = Field({}, description="Spark settings")
+
+    @field_validator("spark", mode="before")
+    @classmethod
+    def _as_text(cls, value: Mapping[str, Any]) -> dict[str, str]:
+        return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in (value or {}).items()}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a run is told, typed."""
+
+    env: Env
+    shop: Shop
+    graph: Graph
+    horizon: int
+    seed: int
+    jobs: Mapping[str, Settings]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what a run makes: shop, settings and code; not where it is put."""
+        told = {
+            "shop": self.shop.model_dump(mode="json"),
+            "horizon": self.horizon,
+            "seed": self.seed,
+            "graph": self.graph.model_dump(mode="json"),
+            "jobs": {name: settings.model_dump(mode="json") for name, settings in sorted(self.jobs.items())},
+            "code": resources.code_digest(),
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+    def run_id(self, as_of: date) -> str:
+        """The run's default name: the same date, shop, settings and code give the same, so a restart goes on."""
+        return f"{as_of}-{self.shop.name}-{self.digest[:8]}"
+
+    def date_at(self, as_of: date, horizons: int) -> date:
+        """The date ``horizons`` horizons from ``as_of``."""
+        return as_of + timedelta(days=self.horizon * horizons)
+
+
+@cache
+def load_graph() -> Graph:
+    """The graph of conf/pipeline.yml."""
+    return _typed(Graph, yaml.safe_load(resources.conf_text("pipeline.yml")), "conf/pipeline.yml")
+
+
+def load(env: str, shop: str, settings: Iterable[str], job_settings: Mapping[str, type[Settings]]) -> Config:
+    """Put together what a run is told.
+
+    :param env: name of a file in conf/env, or a path to a YAML file
+    :param shop: name of a file in conf/shops, or a path to a YAML file
+    :param settings: ``key=value`` of --set; keys are ``tables``, ``files``, ``memory_gib``, ``spark.…``, ``horizon``,
+        ``seed`` and ``<job>.<setting>``
+    :param job_settings: the settings class of each job
+    :raises ConfigError: anything is unknown or wrong, with the nearest known name
+    """
+    graph, told = load_graph(), _pairs(settings)
+    parsed_shop = load_shop(_text("shops", shop))
+    env_values = yaml.safe_load(_text("env", env)) or {}
+    env_values = {k: _expand(v, k) if isinstance(v, str) and k not in told else v for k, v in env_values.items()}
+    for key in list(told):
+        if key in Env.model_fields and key != "spark":
+            env_values[key] = told.pop(key)
+        elif key.startswith("spark."):
+            env_values["spark"] = {**env_values.get("spark", {}), key: told.pop(key)}
+    horizon, seed = told.pop("horizon", graph.horizon), told.pop("seed", graph.seed)
+    checked = _typed(Graph, {**graph.model_dump(), "horizon": horizon, "seed": seed}, "--set")
+    jobs = _job_settings(graph, parsed_shop, told, job_settings)
+    return Config(_typed(Env, env_values, f"conf/env/{env}"), parsed_shop, graph, checked.horizon, checked.seed, jobs)
+
+
+def _job_settings(
+    graph: Graph, shop: Shop, told: Mapping[str, Any], classes: Mapping[str, type[Settings]]
+) -> dict[str, Settings]:
+    known = [f"{job}.{name}" for job, model in classes.items() for name in model.model_fields]
+    for key in told:
+        if key not in known:
+            hint = nearest(key, [*known, "horizon", "seed", *Env.model_fields])
+            raise ConfigError(f"--set {key}: there is no such setting; {hint}")
+    unknown = set(shop.settings) - set(classes)
+    if unknown:
+        raise ConfigError(f"shop {shop.name}: settings of unknown jobs {sorted(unknown)}; known: {sorted(classes)}")
+    typed = {}
+    for job, model in classes.items():
+        own = {k.partition(".")[2]: v for k, v in told.items() if k.startswith(f"{job}.")}
+        values = {**graph.entry(job).settings, **shop.settings.get(job, {}), **own}
+        typed[job] = _typed(model, values, f"settings of job {job}")
+    return typed
+
+
+def _text(folder: str, name: str) -> str:
+    if name.endswith((".yml", ".yaml")):
+        try:
+            with open(name, encoding="utf-8") as file:
+                return file.read()
+        except OSError as error:
+            raise ConfigError(f"cannot read {name}: {error.strerror} — give a file, or a name in conf/{folder}") from error
+    return resources.conf_text(f"{folder}/{name}.yml")
+
+
+def _expand(value: str, key: str) -> str:
+    def variable(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise ConfigError(f"{key}: the variable {name} is not set — export it, or give --set {key}=…")
+        return os.environ[name]
+
+    return re.sub(r"\$\{(\w+)\}", variable, value)
+
+
+def _pairs(settings: Iterable[str]) -> dict[str, Any]:
+    pairs = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {text!r} is not key=value")
+        pairs[key] = yaml.safe_load(value)
+    return pairs
+
+
+def _typed(model: type[Settings], values: Mapping[str, Any], where: str) -> Any:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{where}: there is no {name!r}; {nearest(name, model.model_fields)}") from error
+        raise ConfigError(f"{where}: {name or 'values'}: {first['msg']} (given: {first.get('input')!r})") from error

@@ -1,0 +1,166 @@
+"""What a job is, and what it is given while it runs: reading what was known, writing slices, telling progress."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from functools import cached_property
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from shoprec import config
+from shoprec.contracts import Table, Write
+from shoprec.contracts.gold_runs import METRICS
+from shoprec.contracts.silver import INTERACTIONS
+from shoprec.errors import ConfigError
+from shoprec.intake.shop import Shop
+from shoprec.lake import Lake, Written
+from shoprec.settings import Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: its name (the stem of its file), what it is about, what it reads and writes, and what it does.
+
+    ``run_horizons``: 0 for jobs that make a run; n for a job that judges the run published n horizons earlier.
+    """
+
+    name: str
+    about: str
+    run: Callable[["JobContext"], None]
+    reads: Sequence[Table] = ()
+    writes: Sequence[Table] = ()
+    settings: type[Settings] = Settings
+    run_horizons: int = 0
+
+
+@dataclass
+class JobContext:
+    """What a job is given while it runs, for one as-of date of one run."""
+
+    job: Job
+    config: config.Config
+    lake: Lake
+    as_of: date
+    run_id: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    read_tables: dict[str, Table] = field(default_factory=dict)
+    written: list[Written] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Any:
+        """The job's own settings, of the class that it declared."""
+        return self.config.jobs[self.job.name]
+
+    @property
+    def shop(self) -> Shop:
+        """The shop's YAML, typed."""
+        return self.config.shop
+
+    @property
+    def horizon(self) -> int:
+        """Days after an as-of date by which its lists are judged."""
+        return self.config.horizon
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything random."""
+        return self.config.seed
+
+    @property
+    def files(self) -> str:
+        """URI below which snapshots, models and exports lie."""
+        return self.config.env.files.rstrip("/")
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session that the job runs in."""
+        return self.lake.spark
+
+    def progress(self, text: str) -> None:
+        """Tell the user how far the job is."""
+        say(f"         {self.job.name}: {text}")
+
+    def note(self, **facts: Any) -> None:
+        """Keep JSON-able facts with the job's row in gold.job_runs."""
+        self.detail.update(facts)
+
+    def read(self, table: Table, **where: Any) -> DataFrame:
+        """Rows of ``table`` as this job may see them.
+
+        Gold: this run's rows for this as-of date (another with ``as_of=``), without the columns as_of and run_id.
+        Silver: what was known before the as-of date.
+
+        :raises ConfigError: no interaction was known before the as-of date
+        """
+        self.read_tables[table.name] = table
+        if table.layer == "gold":
+            return self._gold(table, where)
+        rows = self.lake.read(table, **where)
+        if "known_at" not in table.names:
+            return rows
+        rows = known_before(rows, self.as_of)
+        if table is INTERACTIONS and not self._has_history:
+            raise ConfigError(
+                f"no interaction was known before {self.as_of}: {self._span} — choose a later --as-of, or ingest "
+                "earlier data"
+            )
+        return rows
+
+    def read_bronze(self, dataset: str) -> DataFrame:
+        """All rows of a bronze dataset, with the columns that say where each came from."""
+        table = bronze_table(dataset)
+        self.read_tables[f"bronze.{dataset}"] = table
+        return self.lake.read(table)
+
+    def write(self, rows: DataFrame, table: Table, **values: Any) -> None:
+        """Write ``rows`` as the slice ``values`` of ``table`` (as_of and run_id are added), audited by the contract.
+
+        Rows that readers would see at once are staged first.
+
+        :raises ContractBroken: the rows do not hold the contract
+        """
+        if table.write is Write.MERGE:
+            self.written.append(self.lake.merge(rows, table))
+            return
+        values |= {k: v for k, v in (("as_of", self.as_of), ("run_id", self.run_id)) if k in table.slice}
+        seen_at_once = table.layer == "silver" or table is METRICS
+        replace = self.lake.replace_staged if seen_at_once else self.lake.replace
+        self.written.append(replace(rows, table, **values))
+
+    def _gold(self, table: Table, where: dict[str, Any]) -> DataFrame:
+        run = {"as_of": self.as_of, "run_id": self.run_id}
+        where = {k: v for k, v in run.items() if k in table.slice} | where
+        rows = self.lake.read(table, **where)
+        return rows.drop(*run) if set(run) <= set(table.slice) else rows
+
+    @cached_property
+    def _has_history(self) -> bool:
+        return not known_before(self.lake.read(INTERACTIONS), self.as_of).isEmpty()
+
+    @property
+    def _span(self) -> str:
+        first, last = self.lake.read(INTERACTIONS).agg(F.min("known_at"), F.max("known_at")).first()
+        return f"those in the lake were known from {first} to {last}" if first else "there are none in the lake"
+
+
+def known_before(rows: DataFrame, as_of: date) -> DataFrame:
+    """The rows known before midnight UTC at the start of ``as_of``; corrected events as they stood then."""
+    moment = F.lit(datetime.combine(as_of, time()))
+    known = F.col("known_at") < moment
+    if "timeless" in rows.columns:
+        known = known | F.col("timeless")
+    if "superseded_at" in rows.columns:
+        known = known & (F.col("superseded_at").isNull() | (F.col("superseded_at") >= moment))
+    return rows.where(known)
+
+
+def bronze_table(dataset: str) -> Table:
+    """The place of a bronze dataset, for reading: its columns are the source's own."""
+    return Table("bronze", dataset, f"dataset {dataset}", (), (), Write.APPEND, may_be_empty=True)
+
+
+def say(text: str) -> None:
+    """One line to the user, at once."""
+    print(text, flush=True)  # noqa: T201 - the jobs' one way of telling how far they are

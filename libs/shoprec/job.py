@@ -1,0 +1,199 @@
+"""What every job's main shares: arguments, settings, session, and the record of how the job ended."""
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any, NoReturn
+
+from shoprec import config, resources
+from shoprec.context import Job, JobContext, say
+from shoprec.contracts import TABLES, Table
+from shoprec.contracts.gold_runs import JOB_RUNS
+from shoprec.errors import ConfigError, ShoprecError
+from shoprec.lake import Lake, Written
+from shoprec.session import open_session
+from shoprec.settings import Settings
+from shoprec.usage import measured
+
+__all__ = ["Job", "JobContext", "cli", "console", "opened", "perform", "run", "say"]
+
+
+def load_job(name: str) -> Job:
+    """The job called ``name``.
+
+    :raises ConfigError: there is no such job; the message names the nearest
+    """
+    return resources.job_module(name).JOB
+
+
+def load_config(env: str, shop: str, settings: Sequence[str]) -> config.Config:
+    """What a run is told, checked against the settings of every job."""
+    classes = {name: job.settings for name in resources.job_names() if (job := load_job(name)).settings is not Settings}
+    loaded = config.load(env, shop, settings, classes)
+    return loaded
+
+
+@contextmanager
+def opened(told: config.Config) -> Iterator[Lake]:
+    """The lake in a session; a session that was started for it is stopped at the end."""
+    spark, started = open_session(told.env)
+    try:
+        lake = Lake(spark, _absolute(told.env.tables), f"{_absolute(told.env.files)}/_staging")
+        lake.ensure(TABLES.values())
+        yield lake
+    finally:
+        if started:
+            spark.stop()
+
+
+def _absolute(place: str) -> str:
+    relative = "://" not in place and not place.startswith("/") and "/" in place
+    return os.path.abspath(place) if relative else place
+
+
+def done_before(lake: Lake, run_id: str, digest: str) -> set[tuple[str, date]]:
+    """The (job, as-of date) pairs of a run that came to their end with these settings and this code."""
+    rows = lake.read(JOB_RUNS, run_id=run_id, settings_hash=digest).select("job", "as_of").collect()
+    return {(row["job"], row["as_of"]) for row in rows}
+
+
+def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
+    """Run ``job`` and record its end in gold.job_runs. Its row stands only when everything was written."""
+    context = JobContext(job, told, lake, as_of, run_id)
+    started = datetime.now(UTC)
+    with measured() as usage:
+        job.run(context)
+    versions = {name: lake.version(table) for name, table in context.read_tables.items()}
+    row = {
+        "run_id": run_id,
+        "job": job.name,
+        "as_of": as_of,
+        "settings_hash": told.digest,
+        "versions_read": _json(versions),
+        "versions_written": _json({w.table: w.version for w in context.written}),
+        "rows_written": _json(_rows(context.written)),
+        "detail": _json(context.detail),
+        "started_at": started.replace(tzinfo=None),
+        "seconds": usage.seconds,
+        "cpu_seconds": usage.cpu_seconds,
+        "peak_rss_gib": usage.peak_rss_gib,
+    }
+    lake.merge(lake.spark.createDataFrame([row], lake.read(JOB_RUNS).schema), JOB_RUNS)
+    return context
+
+
+def _rows(written: Sequence[Written]) -> Mapping[str, int]:
+    rows: dict[str, int] = {}
+    for one in written:
+        rows[one.table] = rows.get(one.table, 0) + one.rows
+    return rows
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def run(
+    job: Job | str,
+    as_of: date | str,
+    *,
+    env: str = "local",
+    shop: str = "completejourney",
+    run_id: str | None = None,
+    settings: Sequence[str] = (),
+) -> JobContext:
+    """Run one job, from a notebook or a test: the same as its script.
+
+    :param settings: ``key=value``, as for --set
+    :raises ShoprecError: with what went wrong, where, and what to do
+    """
+    job = load_job(job) if isinstance(job, str) else job
+    day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    told = load_config(env, shop, settings)
+    with opened(told) as lake:
+        name = run_id or _default_run(job, told, lake, day)
+        say(f"{job.name} --as-of {day} of run {name}")
+        context = perform(job, told, lake, day, name)
+        for one in context.written:
+            say(f"         wrote {one.rows:,} rows to {one.table} (version {one.version})")
+        return context
+
+
+def _default_run(job: Job, told: config.Config, lake: Lake, as_of: date) -> str:
+    if not job.run_horizons:
+        return told.run_id(as_of)
+    made_for = told.date_at(as_of, -job.run_horizons)
+    published = lake.latest_run(made_for)
+    if published is None:
+        raise ConfigError(
+            f"no run for {made_for} has been published: {job.name} --as-of {as_of} judges the lists made {told.horizon} "
+            f"days earlier — run jobs/pipeline.py --as-of {made_for} first, or name the run with --run-id"
+        )
+    return published["run_id"]
+
+
+def parser(name: str, about: str, reads: Sequence[Table] = (), writes: Sequence[Table] = ()) -> argparse.ArgumentParser:
+    """The arguments that every job takes; --help says what the job reads and writes."""
+    tables = [f"  {word:<7}{', '.join(f'{t.layer}.{t.name}' for t in some)}" for word, some in (("reads", reads), ("writes", writes)) if some]
+    form = argparse.ArgumentParser(
+        prog=name,
+        description=about.strip() + ("\n\n" + "\n".join(tables) if tables else ""),
+        epilog="exit codes: 0 done, 2 bad arguments or configuration, 3 a contract was broken, 1 anything else",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    form.add_argument("--as-of", type=date.fromisoformat, required=True, metavar="DATE", help="yyyy-mm-dd: the job sees what was known before")
+    form.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
+    form.add_argument("--shop", default="completejourney", help="name in conf/shops, or a YAML file (default: %(default)s)")
+    form.add_argument("--run-id", help="the run to work for (default: named by date, shop, settings and code)")
+    form.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="tables, files, horizon, seed, spark.… or <job>.<setting>; may be repeated")
+    return form
+
+
+def cli(job: Job, argv: Sequence[str] | None = None) -> None:
+    """A job's main: arguments, run, exit code."""
+    told = parser(f"{job.name}.py", job.about, job.reads, job.writes).parse_args(argv)
+    with exit_codes():
+        run(job, told.as_of, env=told.env, shop=told.shop, run_id=told.run_id, settings=told.settings)
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn an error into a message and the exit code that the design gives it."""
+    try:
+        yield
+    except ShoprecError as error:
+        say_error(f"{type(error).__name__}: {error}")
+        _leave(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        _leave(1)
+
+
+def say_error(text: str) -> None:
+    """One line on standard error."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _leave(code: int) -> NoReturn:
+    sys.exit(code)
+
+
+def console() -> None:
+    """``shoprec <job> …``: any job by its name."""
+    names = resources.job_names()
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        say(f"usage: shoprec JOB …\njobs: {', '.join(names)}\n'shoprec JOB --help' says what a job reads and writes")
+        sys.exit(0 if len(sys.argv) > 1 else 2)
+    with exit_codes():
+        main = resources.job_module(sys.argv[1])
+        cli_of(main)(sys.argv[2:])
+
+
+def cli_of(module: Any) -> Callable[[Sequence[str]], None]:
+    """The main of a job's module: its own where it has one (pipeline, demo), else the shared one."""
+    return getattr(module, "main", None) or (lambda argv: cli(module.JOB, argv))

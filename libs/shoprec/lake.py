@@ -1,0 +1,316 @@
+"""The only code that reads or writes Delta: where tables lie, how slices are replaced, audited and published."""
+
+import contextlib
+import functools
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ParamSpec, TypeVar
+
+from delta import DeltaTable
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+)
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from shoprec.audit import audit_key, audit_rules, broken_rules, conform
+from shoprec.contracts.core import Table, Write
+from shoprec.contracts.gold_runs import RUNS
+from shoprec.errors import ConfigError, ContractBroken, PublishConflict
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: What Delta raises at the loser of two commits that touch the same rows.
+CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+)
+
+#: A merge that lost a race is tried again this often: other runs may add their own rows at the same moment.
+MERGE_TRIES = 5
+
+Slice = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one write did: the table's version after it, and how many rows it brought."""
+
+    table: str
+    version: int
+    rows: int
+
+
+def again_on_conflict(function: Callable[P, R]) -> Callable[P, R]:
+    """Repeat an idempotent merge that lost a race with another commit, at most ``MERGE_TRIES`` times."""
+
+    @functools.wraps(function)
+    def repeat(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(MERGE_TRIES - 1):
+            try:
+                return function(*args, **kwargs)
+            except CONFLICTS:
+                continue
+        return function(*args, **kwargs)
+
+    return repeat
+
+
+class Lake:
+    """One shop's tables, under a folder of any store that Spark reaches or in a ``catalog.schema``.
+
+    :param tables: ``/folder``, ``scheme://…/folder`` or ``catalog.schema``
+    :param staging: folder of any store, for rows that wait for their audit
+    """
+
+    def __init__(self, spark: SparkSession, tables: str, staging: str) -> None:
+        self.spark = spark
+        self.tables = tables.rstrip("/")
+        self.staging = staging.rstrip("/")
+        self.in_catalog = re.fullmatch(r"\w+\.\w+", self.tables) is not None
+
+    def location(self, table: Table) -> str:
+        """Where ``table`` lies: its path, or its three-part name in a catalog."""
+        if self.in_catalog:
+            return f"{self.tables}.{table.layer}_{table.name}"
+        return f"{self.tables}/{table.layer}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether ``table`` has been made."""
+        if self.in_catalog:
+            return self.spark.catalog.tableExists(self.location(table))
+        return DeltaTable.isDeltaTable(self.spark, self.location(table))
+
+    def ensure(self, tables: Iterable[Table]) -> None:
+        """Make the tables that are missing, from their contracts.
+
+        :raises ConfigError: the lake cannot be written, or a table there has other columns than its contract
+        """
+        for table in tables:
+            try:
+                if self.exists(table):
+                    self._check_columns(table)
+                else:
+                    self._create(table)
+            except PySparkException as error:
+                raise ConfigError(
+                    f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "
+                    "check that the place exists and may be written, or choose another with --set tables=…"
+                ) from error
+
+    def _create(self, table: Table) -> None:
+        builder = DeltaTable.createIfNotExists(self.spark).comment(table.comment)
+        where = self.location(table)
+        builder = builder.tableName(where) if self.in_catalog else builder.location(where)
+        for column in table.columns:
+            builder = builder.addColumn(column.name, column.type, comment=column.comment)
+        if table.partition:
+            builder = builder.partitionedBy(*table.partition)
+        builder.execute()
+
+    def _check_columns(self, table: Table) -> None:
+        there = set(self.read(table).columns)
+        missing, surplus = sorted(set(table.names) - there), sorted(there - set(table.names))
+        if missing or (surplus and table.write is not Write.APPEND):
+            raise ConfigError(
+                f"table {table.layer}.{table.name} in {self.tables} was made by another version of its contract "
+                f"(missing: {missing}, surplus: {surplus}) — use another lake with --set tables=…, or remove this table"
+            )
+
+    def read(self, table: Table, **where: Any) -> DataFrame:
+        """The rows of ``table`` whose columns equal ``where`` (a list means any of it)."""
+        location = self.location(table)
+        try:
+            rows = self.spark.table(location) if self.in_catalog else self._load(location)
+        except AnalysisException as error:
+            raise ConfigError(
+                f"table {table.layer}.{table.name} is not in the lake {self.tables} — run the job that makes it first"
+            ) from error
+        return rows.where(condition(where)) if where else rows
+
+    def _load(self, path: str) -> DataFrame:
+        return self.spark.read.format("delta").load(path)
+
+    def version(self, table: Table) -> int:
+        """The number of the table's latest commit."""
+        return self._delta(table).history(1).select("version").first()["version"]
+
+    def _delta(self, table: Table) -> DeltaTable:
+        where = self.location(table)
+        return DeltaTable.forName(self.spark, where) if self.in_catalog else DeltaTable.forPath(self.spark, where)
+
+    # --- writing -----------------------------------------------------------------------------------------------
+
+    def append(self, rows: DataFrame, table: Table, app_id: str, version: int) -> None:
+        """Append ``rows`` once: a repeat with the same ``app_id`` and a version no higher does nothing.
+
+        Columns that the source has gained are added to the table.
+        """
+        writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+        self._save(writer.option("txnAppId", app_id).option("txnVersion", version), table)
+
+    def replace(self, rows: DataFrame, table: Table, **values: Any) -> Written:
+        """Replace the slice ``values`` of a gold table and audit what was written, in one pass.
+
+        The rows belong to a run that is not published yet, so a slice that fails its audit is never seen.
+
+        :param values: the value of each column of ``table.slice``
+        :raises ContractBroken: the rows do not hold the contract
+        """
+        self._check_slice(table, values)
+        shaped, audit = self._observed(rows, table, values)
+        self._overwrite(shaped, table, values)
+        self._judge(table, audit, self.read(table, **values))
+        return Written(table.name, self.version(table), audit.get["rows"])
+
+    def replace_staged(self, rows: DataFrame, table: Table, **values: Any) -> Written:
+        """Replace a slice that readers see at once: staged, audited, and only then taken in by one commit.
+
+        :raises ContractBroken: the rows do not hold the contract; the table is as it was
+        """
+        self._check_slice(table, values)
+        with self._staged(rows, table, values) as staged:
+            self._overwrite(staged.rows, table, values)
+        return Written(table.name, self.version(table), staged.count)
+
+    @again_on_conflict
+    def _merge_into(self, staged: DataFrame, table: Table) -> None:
+        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
+        rest = [name for name in table.names if name not in table.key]
+        changed = " OR ".join(f"NOT (t.`{name}` <=> s.`{name}`)" for name in rest)
+        merge = self._delta(table).alias("t").merge(staged.alias("s"), on).whenNotMatchedInsertAll()
+        (merge.whenMatchedUpdateAll(changed) if rest else merge).execute()
+
+    def merge(self, rows: DataFrame, table: Table) -> Written:
+        """Update the rows of equal key that differ and insert the new ones, in one commit.
+
+        :raises ContractBroken: the rows do not hold the contract; the table is as it was
+        """
+        with self._staged(rows, table, {}) as staged:
+            self._merge_into(staged.rows, table)
+        return Written(table.name, self.version(table), staged.count)
+
+    def _check_slice(self, table: Table, values: Slice) -> None:
+        if table.write is not Write.REPLACE or set(values) != set(table.slice):
+            raise ConfigError(f"{table.name} replaces slices of {table.slice}, not of {tuple(values)} ({table.write})")
+
+    def _observed(self, rows: DataFrame, table: Table, values: Slice) -> tuple[DataFrame, Observation]:
+        audit = Observation(f"{table.name}-{uuid.uuid4().hex[:8]}")
+        return conform(rows, table, values).observe(audit, *audit_rules(table)), audit
+
+    def _judge(self, table: Table, audit: Observation, written: DataFrame) -> None:
+        broken = broken_rules(table, audit.get) + audit_key(table, written)
+        if broken:
+            raise ContractBroken(
+                f"{table.layer}.{table.name}: {'; '.join(broken)}. Nothing of it was published; mend the job or its "
+                "input and run it again"
+            )
+
+    @contextlib.contextmanager
+    def _staged(self, rows: DataFrame, table: Table, values: Slice) -> Iterator["Staged"]:
+        place = f"{self.staging}/{table.name}/{uuid.uuid4().hex}"
+        shaped, audit = self._observed(rows, table, values)
+        try:
+            shaped.write.parquet(place)
+            staged = self.spark.read.schema(shaped.schema).parquet(place)
+            self._judge(table, audit, staged)
+            yield Staged(staged, audit.get["rows"])
+        finally:
+            self._discard(place)
+
+    def _discard(self, place: str) -> None:
+        path = self.spark._jvm.org.apache.hadoop.fs.Path(place)
+        path.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf()).delete(path, True)
+
+    def _overwrite(self, rows: DataFrame, table: Table, values: Slice) -> None:
+        predicate = " AND ".join(f"`{name}` {_in(value)}" for name, value in values.items())
+        self._save(rows.write.format("delta").mode("overwrite").option("replaceWhere", predicate), table)
+
+    def _save(self, writer: Any, table: Table) -> None:
+        where = self.location(table)
+        writer.saveAsTable(where) if self.in_catalog else writer.save(where)
+
+    # --- runs --------------------------------------------------------------------------------------------------
+
+    def latest_run(self, as_of: date | None = None) -> dict[str, Any] | None:
+        """The row of ``gold.runs`` published last (for ``as_of`` when given), or None."""
+        rows = self.read(RUNS, **({} if as_of is None else {"as_of": as_of}))
+        latest = rows.orderBy(F.desc("sequence")).limit(1).collect()
+        return latest[0].asDict() if latest else None
+
+    def published(self, table: Table, as_of: date | None = None) -> DataFrame:
+        """The published run's rows of a gold ``table`` (the latest run, or the latest one for ``as_of``).
+
+        :raises ConfigError: no run has been published
+        """
+        run = self.latest_run(as_of)
+        if run is None:
+            raise ConfigError(f"no run has been published in {self.tables} — run jobs/pipeline.py first")
+        return self.read(table, run_id=run["run_id"], as_of=run["as_of"])
+
+    def publish(self, row: Mapping[str, Any]) -> None:
+        """Make a run seen: insert its row unless another run has taken the place after ``row['predecessor']``.
+
+        One merge decides it: of two runs that name the same predecessor the first to commit wins.
+
+        :raises PublishConflict: another run was published in between
+        """
+        source = self.spark.createDataFrame([dict(row)], self.read(RUNS).schema)
+        self._insert_run(source)
+        if not self.read(RUNS, run_id=row["run_id"]).count():
+            winner = self.read(RUNS, predecessor=row["predecessor"]).first()
+            raise PublishConflict(
+                f"run {row['run_id']} was not published: run {winner['run_id']} followed "
+                f"{row['predecessor'] or 'nothing'} first — start this run again so that it follows the new one"
+            )
+
+    @again_on_conflict
+    def _insert_run(self, source: DataFrame) -> None:
+        taken = "t.run_id = s.run_id OR t.predecessor = s.predecessor"
+        self._delta(RUNS).alias("t").merge(source.alias("s"), taken).whenNotMatchedInsertAll().execute()
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Rows that were written aside and hold their contract."""
+
+    rows: DataFrame
+    count: int
+
+
+def condition(where: Slice) -> SparkColumn:
+    """The conjunction of ``column = value`` (or ``column in values``) over ``where``."""
+    terms = [F.col(k).isin(list(v)) if isinstance(v, list | tuple | set) else F.col(k) == v for k, v in where.items()]
+    return functools.reduce(lambda a, b: a & b, terms, F.lit(True))
+
+
+def _in(value: Any) -> str:
+    values = sorted(value) if isinstance(value, list | tuple | set) else [value]
+    return f"IN ({', '.join(_literal(v) for v in values)})"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if isinstance(value, date):
+        return f"DATE'{value}'"
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message: Spark's messages carry whole plans and stack traces."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,82 @@
+"""The one place where a Spark session is made; a session that is there already is used as it is."""
+
+import os
+import shutil
+import sys
+
+import psutil
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from shoprec import resources
+from shoprec.config import Env
+from shoprec.errors import ConfigError
+
+#: What Delta asks of a session.
+DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+
+#: Settings that the results depend on, the same everywhere.
+RESULTS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+
+
+def open_session(env: Env) -> tuple[SparkSession, bool]:
+    """A session for ``env``, and whether this call started it (and may stop it).
+
+    Under ``spark-submit`` and on Databricks the session exists or its JVM does: then the environment's settings of
+    the master and of the JVM are theirs to make, and only those of SQL are set.
+
+    :raises ConfigError: Java is missing, or the machine has less free memory than the environment asks for
+    """
+    there = SparkSession.getActiveSession()
+    if there is None and "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        there = SparkSession.builder.getOrCreate()
+    if there is not None:
+        for key, value in {**_sql(env.spark), **RESULTS}.items():
+            there.conf.set(key, value)
+        return there, False
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        check_java()
+    check_memory(env.memory_gib)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    told = _sql(env.spark) if submitted else {**_quiet(), **env.spark}
+    builder = SparkSession.builder.appName("shoprec")
+    for key, value in {**told, **DELTA, **RESULTS}.items():
+        builder = builder.config(key, value)
+    try:
+        return builder.getOrCreate(), True
+    except PySparkException as error:
+        raise ConfigError(f"Spark did not start: {error} — see the lines above") from error
+
+
+def check_java() -> None:
+    """:raises ConfigError: no Java is to be found, in words that say how to get it."""
+    home = os.environ.get("JAVA_HOME")
+    if not (shutil.which("java") or (home and os.access(os.path.join(home, "bin", "java"), os.X_OK))):
+        raise ConfigError(
+            "Java is missing: Spark needs Java 17 on PATH or in JAVA_HOME — on Debian or Ubuntu: "
+            "apt-get install openjdk-17-jre-headless"
+        )
+
+
+def check_memory(needed_gib: float) -> None:
+    """:raises ConfigError: less memory is free than ``needed_gib``."""
+    free = psutil.virtual_memory().available / 2**30
+    if free < needed_gib:
+        raise ConfigError(
+            f"too little memory: {free:.1f} GiB are free, this environment asks for {needed_gib:g} GiB — close other "
+            "programs, or choose smaller sizes (--set spark.driver.memory=… and --set memory_gib=…)"
+        )
+
+
+def _sql(settings: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in settings.items() if k.startswith(("spark.sql.", "spark.databricks."))}
+
+
+def _quiet() -> dict[str, str]:
+    # A log level set on the session comes too late for what Spark says while it starts.
+    file = resources.conf_file("log4j2.properties")
+    return {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{file}"}

@@ -1,0 +1,75 @@
+"""What a job used: wall-clock seconds, CPU-seconds and the most memory, of this process and all that it started."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+
+#: Seconds between two looks at the processes' memory.
+INTERVAL = 0.5
+
+
+@dataclass
+class Usage:
+    """Filled in while :func:`measured` is open and final once it has closed."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_rss_gib: float = 0.0
+    _cpu: dict[tuple[int, float], float] = field(default_factory=dict, repr=False)
+
+    def look(self) -> None:
+        """Take the memory and CPU time of this process and its descendants as they are now."""
+        resident = 0
+        for process in _family():
+            try:
+                with process.oneshot():
+                    resident += _own_memory(process)
+                    times = process.cpu_times()
+                    self._cpu[process.pid, process.create_time()] = times.user + times.system
+            except psutil.Error:
+                continue
+        self.peak_rss_gib = max(self.peak_rss_gib, resident / 2**30)
+
+    def total_cpu(self) -> float:
+        """CPU-seconds seen so far, of processes that live and of those that have ended."""
+        return sum(self._cpu.values())
+
+
+def _own_memory(process: psutil.Process) -> int:
+    # Forked workers share most pages with their parent: the proportional share counts each page once.
+    try:
+        return process.memory_full_info().pss
+    except (psutil.AccessDenied, AttributeError):
+        return process.memory_info().rss
+
+
+def _family() -> list[psutil.Process]:
+    me = psutil.Process()
+    return [me, *me.children(recursive=True)]
+
+
+@contextmanager
+def measured() -> Iterator[Usage]:
+    """Measure everything that runs inside the block. Processes shorter than the interval escape it."""
+    usage, done = Usage(), threading.Event()
+    usage.look()
+    before, started = usage.total_cpu(), time.monotonic()
+
+    def watch() -> None:
+        while not done.wait(INTERVAL):
+            usage.look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield usage
+    finally:
+        done.set()
+        watcher.join()
+        usage.look()
+        usage.seconds = time.monotonic() - started
+        usage.cpu_seconds = usage.total_cpu() - before

@@ -1,0 +1,32 @@
+"""The gate before publishing."""
+
+import pytest
+
+from shoprec.evaluation.gate import GateConfig, decide
+
+CONFIG = GateConfig(metric="ndcg@10", tolerance=0.1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "last", "passed"),
+    [
+        ({"ndcg@10": 0.001}, None, True),
+        ({"ndcg@10": 0.20}, {"ndcg@10": 0.20}, True),
+        ({"ndcg@10": 0.1801}, {"ndcg@10": 0.20}, True),
+        ({"ndcg@10": 0.1799}, {"ndcg@10": 0.20}, False),
+        ({"ndcg@10": 0.1}, {"recall@10": 0.9}, True),
+    ],
+)
+def test_a_tenth_may_be_lost_and_no_more(ours: dict, last: dict | None, passed: bool) -> None:
+    assert decide(ours, last, CONFIG).passed is passed
+
+
+def test_the_verdict_names_both_figures_and_the_floor() -> None:
+    assert decide({"ndcg@10": 0.1}, {"ndcg@10": 0.2}, CONFIG).reason == (
+        "ndcg@10 0.1000 against 0.2000 of the last published run (floor 0.1800)"
+    )
+
+
+def test_a_run_without_the_gates_figure_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        decide({}, None, CONFIG)

@@ -1,0 +1,108 @@
+"""What a run is told: layers, unknown names, wrong values."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from shoprec import config
+from shoprec.errors import ConfigError
+from shoprec.settings import Settings, nearest
+
+
+class AlsSettings(Settings):
+    rank: int = Field(32, ge=1, le=1024)
+
+
+CLASSES = {"als": AlsSettings}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    text = """
+name: tiny
+currency: EUR
+datasets:
+  sales: {format: csv, path: sales.csv}
+tables:
+  interactions:
+    - dataset: sales
+      columns: {event_at: at, market: "'eu'", domain: "'all'", type: "'purchase'", user_id: who, item_id: what, quantity: "1"}
+  items:
+    - dataset: sales
+      columns: {item_id: what, domain: "'all'"}
+settings:
+  als: {rank: 8}
+"""
+    path = tmp_path / "tiny.yml"
+    path.write_text(text)
+    return str(path)
+
+
+def load(shop: str, *settings: str, env: str = "local") -> config.Config:
+    return config.load(env, shop, settings, CLASSES)
+
+
+def test_set_wins_over_the_shop_which_wins_over_defaults(shop: str) -> None:
+    assert load(shop).jobs["als"].rank == 8
+    assert load(shop, "als.rank=16").jobs["als"].rank == 16
+    assert load(shop, "horizon=7").horizon == 7
+
+
+def test_environment_keys_may_be_set(shop: str) -> None:
+    told = load(shop, "tables=/somewhere", "spark.driver.memory=1g", "memory_gib=0.5")
+    assert told.env.tables == "/somewhere"
+    assert told.env.spark["spark.driver.memory"] == "1g"
+    assert told.env.memory_gib == 0.5
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("als.rnak=8", "there is no such setting; did you mean 'als.rank'?"),
+        ("tabels=x", "did you mean 'tables'?"),
+        ("als.rank=0", "settings of job als: rank: Input should be greater than or equal to 1 .given: 0."),
+        ("als.rank=many", "settings of job als: rank: Input should be a valid integer"),
+        ("horizon=0", "--set: horizon: Input should be greater than or equal to 1"),
+        ("rank", "'rank' is not key=value"),
+    ],
+)
+def test_wrong_settings_are_named(shop: str, setting: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(shop, setting)
+
+
+def test_unknown_environments_and_shops_name_the_nearest(shop: str) -> None:
+    with pytest.raises(ConfigError, match="there is no conf/env/locl.yml: did you mean 'local'?"):
+        load(shop, env="locl")
+    with pytest.raises(ConfigError, match="did you mean 'completejourney'?"):
+        load("completejourny")
+    with pytest.raises(ConfigError, match=r"cannot read nowhere.yml: No such file or directory"):
+        load("nowhere.yml")
+
+
+def test_an_unset_variable_of_an_environment_is_named(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHOPREC_TABLES", raising=False)
+    with pytest.raises(ConfigError, match="tables: the variable SHOPREC_TABLES is not set"):
+        load(shop, env="prod")
+    monkeypatch.setenv("SHOPREC_TABLES", "cat.sch")
+    monkeypatch.setenv("SHOPREC_FILES", "/volumes/x")
+    assert load(shop, env="prod").env.tables == "cat.sch"
+
+
+def test_the_run_id_follows_what_decides_the_result(shop: str) -> None:
+    day = date(2017, 10, 1)
+    told = load(shop)
+    assert told.run_id(day) == load(shop, "tables=/elsewhere").run_id(day)
+    assert told.run_id(day) != load(shop, "als.rank=9").run_id(day)
+    assert told.run_id(day) != load(shop, "seed=1").run_id(day)
+    assert told.run_id(day).startswith("2017-10-01-tiny-")
+
+
+def test_dates_are_counted_in_horizons(shop: str) -> None:
+    assert load(shop).date_at(date(2017, 10, 15), -1) == date(2017, 10, 1)
+
+
+def test_nearest_lists_what_is_known_when_nothing_is_close() -> None:
+    assert nearest("zzz", ["alpha", "beta"]) == "known: alpha, beta"

@@ -1,0 +1,195 @@
+"""The lake: slices, audits, idempotence, and what readers see while others write."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from shoprec.contracts import Column, Table, Write
+from shoprec.contracts.gold import CANDIDATES
+from shoprec.contracts.gold_runs import RUNS
+from shoprec.errors import ConfigError, ContractBroken, PublishConflict
+from shoprec.lake import Lake
+
+DAY = date(2017, 10, 1)
+STOCK = Table(
+    layer="silver",
+    name="stock",
+    comment="one item on one shelf",
+    columns=(
+        Column("shelf", "string", "shelf", allowed=("a", "b", "c")),
+        Column("item", "string", "item"),
+        Column("count", "int", "units, 0 to 100", low=0, high=100),
+        Column("weight", "double", "kg", nullable=True),
+    ),
+    key=("shelf", "item"),
+    write=Write.REPLACE,
+    partition=("shelf",),
+    slice=("shelf",),
+)
+LEVELS = Table("silver", "levels", "one item", STOCK.columns[1:], ("item",), Write.MERGE)
+
+
+def stock(spark: SparkSession, *rows: tuple) -> DataFrame:
+    return spark.createDataFrame(list(rows), "item string, count int, weight double")
+
+
+def content(lake: Lake, table: Table = STOCK) -> set[tuple]:
+    return {tuple(row) for row in lake.read(table).collect()}
+
+
+def test_a_write_replaces_its_slice_alone(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([STOCK])
+    lake.replace(stock(spark, ("x", 1, 1.0), ("y", 2, None)), STOCK, shelf="a")
+    lake.replace(stock(spark, ("x", 3, 0.5)), STOCK, shelf="b")
+    written = lake.replace(stock(spark, ("z", 4, 2.0)), STOCK, shelf="a")
+    assert content(lake) == {("a", "z", 4, 2.0), ("b", "x", 3, 0.5)}
+    assert (written.rows, written.version) == (1, 3)
+
+
+def test_a_list_of_values_replaces_each_of_them(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([STOCK])
+    for shelf in "abc":
+        lake.replace(stock(spark, ("old", 1, None)), STOCK, shelf=shelf)
+    new = spark.createDataFrame([("a", "new", 2, None)], "shelf string, item string, count int, weight double")
+    lake.replace_staged(new, STOCK, shelf=["a", "b"])
+    assert content(lake) == {("a", "new", 2, None), ("c", "old", 1, None)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([("x", 101, 1.0)], "count is above 100 in 1 of 1 rows"),
+        ([("x", -1, 1.0), ("y", 5, 1.0)], "count is below 0 in 1 of 2 rows"),
+        ([("x", None, 1.0)], "count is null in 1 of 1 rows"),
+        ([("x", 1, math.nan)], "weight is not finite in 1 of 1 rows"),
+        ([("x", 1, -math.inf)], "weight is not finite in 1 of 1 rows"),
+        ([("x", 1, 1.0), ("x", 2, 1.0)], "1 surplus rows, for example {'shelf': 'a', 'item': 'x'}"),
+        ([], "no rows"),
+    ],
+)
+def test_a_failed_audit_names_rule_and_count_and_leaves_what_readers_see(
+    lake: Lake, spark: SparkSession, rows: list[tuple], words: str
+) -> None:
+    lake.ensure([STOCK])
+    lake.replace_staged(stock(spark, ("good", 1, 1.0)), STOCK, shelf="a")
+    with pytest.raises(ContractBroken) as refused:
+        lake.replace_staged(stock(spark, *rows), STOCK, shelf="a")
+    assert words in str(refused.value)
+    assert content(lake) == {("a", "good", 1, 1.0)}
+    assert not list(Path(lake.staging).glob("stock/*")), "staged rows were left behind"
+
+
+def test_values_outside_a_closed_set_are_refused(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([STOCK])
+    with pytest.raises(ContractBroken, match="shelf is not one of a, b, c in 1 of 1 rows"):
+        lake.replace_staged(stock(spark, ("x", 1, 1.0)), STOCK, shelf="d")
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ("item string, count string, weight double", "count is string, not int"),
+        ("item string, weight double", "columns missing ['count']"),
+        ("item string, count int, weight double, colour string", "not in the contract ['colour']"),
+    ],
+)
+def test_wrong_columns_are_refused_before_anything_is_written(
+    lake: Lake, spark: SparkSession, schema: str, words: str
+) -> None:
+    lake.ensure([STOCK])
+    with pytest.raises(ContractBroken) as refused:
+        lake.replace(spark.createDataFrame([], schema), STOCK, shelf="a")
+    assert words in str(refused.value)
+    assert lake.version(STOCK) == 0
+
+
+def test_a_merge_updates_equal_keys_and_repeats_change_nothing(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([LEVELS])
+    lake.merge(stock(spark, ("x", 1, 1.0), ("y", 2, None)), LEVELS)
+    lake.merge(stock(spark, ("y", 3, 0.5), ("z", 4, 1.5)), LEVELS)
+    expected = {("x", 1, 1.0), ("y", 3, 0.5), ("z", 4, 1.5)}
+    assert content(lake, LEVELS) == expected
+    lake.merge(stock(spark, ("y", 3, 0.5)), LEVELS)
+    assert content(lake, LEVELS) == expected
+
+
+def test_an_append_happens_once_for_each_transaction(lake: Lake, spark: SparkSession) -> None:
+    table = Table("bronze", "raw", "one row", LEVELS.columns, ("item",), Write.APPEND)
+    for version, item in ((1, "x"), (1, "x"), (2, "y"), (1, "z")):
+        lake.append(stock(spark, (item, 1, 1.0)), table, app_id="ingest", version=version)
+    assert sorted(row["item"] for row in lake.read(table).collect()) == ["x", "y"]
+
+
+def test_two_writers_of_different_slices_never_touch(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([CANDIDATES])
+    rows = spark.range(50).selectExpr(
+        "'us' AS market", "cast(id AS string) AS user_id", "'i' AS item_id", "0.5D AS score", "1 AS rank"
+    )
+    sources, together = ["als", "popular", "trending"], Barrier(3)
+
+    def write(source: str) -> None:
+        together.wait()
+        lake.replace(rows, CANDIDATES, as_of=DAY, run_id="r", source=source)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, sources))
+    assert {s: lake.read(CANDIDATES, source=s).count() for s in sources} == dict.fromkeys(sources, 50)
+
+
+def run_row(run_id: str, predecessor: str, sequence: int) -> dict:
+    told = {"shop": "s", "horizon": 14, "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "h"}
+    row = {"run_id": run_id, "as_of": DAY, "predecessor": predecessor, "sequence": sequence}
+    return {**row, **told, "published_at": datetime(2017, 10, 1)}
+
+
+def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: Lake) -> None:
+    lake.ensure([RUNS])
+    lake.publish(run_row("first", "", 1))
+    together = Barrier(2)
+
+    def publish(run_id: str) -> str:
+        together.wait()
+        try:
+            lake.publish(run_row(run_id, "first", 2))
+        except PublishConflict as error:
+            return str(error)
+        return "won"
+
+    with ThreadPoolExecutor(2) as pool:
+        said = dict(zip("ab", pool.map(publish, "ab"), strict=True))
+    winner = lake.latest_run()["run_id"]
+    loser = {"a": "b", "b": "a"}[winner]
+    assert said[winner] == "won"
+    assert f"run {winner} followed first first" in said[loser]
+    assert lake.read(RUNS).count() == 2
+
+
+def test_readers_see_published_runs_alone(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([RUNS, CANDIDATES])
+    rows = spark.createDataFrame([("us", "u", "i", 0.5, 1)], "market string, user_id string, item_id string, score double, rank int")
+    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="seen", source="als")
+    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="unseen", source="als")
+    with pytest.raises(ConfigError, match="no run has been published"):
+        lake.published(CANDIDATES)
+    lake.publish(run_row("seen", "", 1))
+    assert [row["run_id"] for row in lake.published(CANDIDATES).collect()] == ["seen"]
+
+
+def test_a_table_that_is_missing_or_of_another_contract_is_named(lake: Lake, spark: SparkSession) -> None:
+    with pytest.raises(ConfigError, match="silver.stock is not in the lake .* run the job that makes it"):
+        lake.read(STOCK)
+    lake.ensure([STOCK])
+    other = Table("silver", "stock", "x", (*STOCK.columns, Column("colour", "string", "c")), STOCK.key, Write.REPLACE, (), ("shelf",))
+    with pytest.raises(ConfigError, match="missing: \\['colour'\\]"):
+        lake.ensure([other])
+
+
+def test_a_lake_that_cannot_be_written_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigError, match="cannot make table silver.stock in the lake .*--set tables"):
+        Lake(spark, str(tmp_path / "file" / "lake"), str(tmp_path)).ensure([STOCK])
