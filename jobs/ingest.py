@@ -1,0 +1,91 @@
+"""ingest: the shop's raw files into bronze, each file once, each row with where it came from."""
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from shoprec.context import bronze_table
+from shoprec.contracts.bronze import LINEAGE, bronze
+from shoprec.contracts.core import Column, Table
+from shoprec.errors import ConfigError, ContractBroken
+from shoprec.intake.lineage import with_lineage
+from shoprec.intake.readers import Delivery, deliver, unreadable
+from shoprec.intake.shop import Dataset
+from shoprec.job import Job, JobContext, cli
+from shoprec.lake import Written, first_line
+
+
+def run(job: JobContext) -> None:
+    """Take in what is new of every dataset. Each is one commit: a run that was killed goes on where it ended."""
+    for name, dataset in job.shop.datasets.items():
+        known, last = _taken_in(job, name)
+        delivery = deliver(job.spark, name, dataset, known)
+        _take_in(job, name, dataset, delivery, last + 1)
+
+
+def _taken_in(job: JobContext, name: str) -> tuple[dict[str, int], int]:
+    """The files of a dataset that are in bronze, with their bytes, and the number of the latest ingestion."""
+    table = bronze_table(name)
+    if not job.lake.exists(table):
+        return {}, 0
+    lineage = F.max("_file_bytes").alias("bytes"), F.max("_ingestion_id").alias("n")
+    rows = job.lake.read(table).groupBy("_file").agg(*lineage).collect()
+    return {row["_file"]: row["bytes"] for row in rows}, max((row["n"] for row in rows), default=0)
+
+
+def _take_in(job: JobContext, name: str, dataset: Dataset, delivery: Delivery, ingestion_id: int) -> None:
+    try:
+        if delivery.rows is None or delivery.rows.isEmpty():
+            empty = f"{len(delivery.files)} new files without rows, " if delivery.files else ""
+            _make_empty(job, name, delivery)
+            job.progress(f"{name}: nothing new ({empty}{delivery.known_files} files known)")
+            return
+        with with_lineage(delivery.rows, ingestion_id) as rows:
+            _append(job, name, rows, ingestion_id)
+    except PySparkException as error:
+        if "FAILED_READ_FILE" in str(error) or "CSV header" in str(error):
+            raise unreadable(name, dataset, error) from error
+        if "DELTA_FAILED_TO_MERGE_FIELDS" in str(error):
+            raise ConfigError(
+                f"dataset {name}: columns of the new files are of other types than before: {first_line(error)} — "
+                "deliver them with the types of the earlier files, or use another lake with --set tables=…"
+            ) from error
+        raise
+    count = job.lake.read(bronze_table(name)).where(F.col("_ingestion_id") == ingestion_id).count()
+    if not count:
+        raise ContractBroken(
+            f"bronze.{name}: ingestion {ingestion_id} was taken for one made before, and wrote nothing — "
+            "rows of the latest ingestion were deleted by hand; use another lake with --set tables=…"
+        )
+    job.written.append(Written(f"bronze.{name}", job.lake.version(bronze_table(name)), count))
+    job.progress(f"{name}: {count:,} rows of {len(delivery.files)} new files ({delivery.known_files} known)")
+
+
+def _append(job: JobContext, name: str, rows: DataFrame, ingestion_id: int) -> None:
+    table = _contract(name, rows)
+    if not job.lake.exists(table):
+        job.lake.ensure([table])
+    job.lake.append(rows.select(*(f"`{name}`" for name in table.names)), table, f"ingest:{name}", ingestion_id)
+
+
+def _make_empty(job: JobContext, name: str, delivery: Delivery) -> None:
+    """A dataset of which only its columns are known is an empty table: later jobs then find no rows, not no table."""
+    if delivery.rows is not None:
+        job.lake.ensure([_contract(name, delivery.rows)])
+    elif not job.lake.exists(bronze_table(name)):
+        raise ConfigError(
+            f"dataset {name}: all of its {len(delivery.files)} files are empty, not even its columns are known — "
+            "deliver files with a header, or take the dataset out of the shop's YAML"
+        )
+
+
+def _contract(name: str, rows: DataFrame) -> Table:
+    lineage = {column.name for column in LINEAGE}
+    own = tuple(Column(c, kind, "as read", nullable=True) for c, kind in rows.dtypes if c not in lineage)
+    return bronze(name, own)
+
+
+JOB = Job(name="ingest", about=__doc__, run=run)
+
+if __name__ == "__main__":
+    cli(JOB)

@@ -1,0 +1,25 @@
+"""Promotions: one row for each key, whatever the number of rows that the source gives it."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+KEY: tuple[str, ...] = ("kind", "item_id", "place", "valid_from")
+
+
+def one_for_each_key(single: DataFrame, repeated: DataFrame) -> DataFrame:
+    """Accepted rows with one row for each of ``KEY``: nothing of a promotion that stands twice is lost.
+
+    Of rows with equal key the display and the mailer that sort last stand (a place before none), it holds to the latest
+    end and was known from the earliest moment.
+
+    :param single: the rows whose ``KEY`` no other shares (see ``split``)
+    :param repeated: the others
+    """
+    together = repeated.groupBy(*KEY).agg(
+        F.max("valid_to").alias("valid_to"),
+        F.min("known_at").alias("known_at"),
+        F.max("display").alias("display"),
+        F.max("mailer").alias("mailer"),
+        F.min("_dataset").alias("_dataset"),
+    )
+    return single.select(*together.columns).unionByName(together)

@@ -1,0 +1,34 @@
+"""Rows whose key stands once, apart from those whose key stands more often: the common case passes without a sort."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+#: Names of the columns that order deliveries, first to last.
+DELIVERY: tuple[str, ...] = ("_ingestion_id", "_file", "_row", "_occurrence")
+
+_HASH = "_key_hash"
+
+
+@contextmanager
+def split(rows: DataFrame, *keys: str) -> Iterator[tuple[DataFrame, DataFrame]]:
+    """``rows`` in two: those whose ``keys`` no other row shares, and the rest. Use both within the ``with`` block.
+
+    A key is taken for repeated when its 64-bit hash is; so a few single keys may fall among the rest, never the other
+    way. Only hashes are shuffled to find them, once; those that repeat (few in clean data, 8 bytes each) are kept for
+    the length of the block and sent to all tasks.
+    """
+    hashed = rows.withColumn(_HASH, F.xxhash64(*keys))
+    # Nearly every hash is a group of its own. Left to itself Spark counts them before the shuffle too, in maps as large
+    # as all of them, which spill; shuffled first, into more parts than usual, each part's map is small.
+    parts = 4 * int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    counted = hashed.select(_HASH).repartition(parts, _HASH).groupBy(_HASH).count()
+    repeated = counted.where("count > 1").select(_HASH).persist()
+    try:
+        single = hashed.join(F.broadcast(repeated), on=_HASH, how="left_anti").drop(_HASH)
+        rest = hashed.join(F.broadcast(repeated), on=_HASH, how="left_semi").drop(_HASH)
+        yield single, rest
+    finally:
+        repeated.unpersist()

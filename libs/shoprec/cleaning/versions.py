@@ -1,0 +1,60 @@
+"""Versions of what is known of an id over time: made from deliveries, and looked up for a date."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from shoprec.cleaning.repeated import DELIVERY
+from shoprec.contracts import Table
+
+#: From when on, and since when known, an attribute without history is held to be.
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def valid_at(df: DataFrame, as_of: date, key: str | Sequence[str]) -> DataFrame:
+    """The version of each ``key`` that holds at midnight UTC at the start of ``as_of``: one row a key.
+
+    Of the versions with ``valid_from`` before or at that moment the latest counts; of those with equal ``valid_from``
+    the one known last. A version that was ended before (``valid_to``) by no later one is still the latest known and
+    counts too. Keys without a version by then are absent. What was not known by then must be left out before, as
+    ``JobContext.read`` does; timeless rows hold at any date.
+    """
+    keys = [key] if isinstance(key, str) else list(key)
+    began = F.col("valid_from") <= F.lit(datetime.combine(as_of, time(), tzinfo=UTC))
+    if "timeless" in df.columns:
+        began = began | F.col("timeless")
+    rest = [c for c in df.columns if c not in keys]
+    order = F.struct("valid_from", "known_at", F.xxhash64(*rest))
+    latest = df.where(began).groupBy(*keys).agg(F.max_by(F.struct(*rest), order).alias("_latest"))
+    return latest.select(*keys, "_latest.*").select(*df.columns)
+
+
+def attributes(table: Table) -> list[str]:
+    """The columns of ``table`` that describe its id, apart from key and validity."""
+    apart = {*table.key, "valid_from", "valid_to", "known_at", "timeless"}
+    return [name for name in table.names if name not in apart]
+
+
+def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) -> DataFrame:
+    """Accepted ``rows`` with ``valid_to`` and ``_duplicate``: a row stands only where its ``attributes`` change.
+
+    Of rows with equal key and ``valid_from`` the last delivered counts. A row that repeats the attributes of the one
+    before it is a duplicate. A version ends where the next begins, unless the source told an earlier end.
+    """
+    same_start = Window.partitionBy(*keys, "valid_from").orderBy(*(F.desc(name) for name in DELIVERY))
+    by_start = Window.partitionBy(*keys).orderBy("valid_from")
+    content = F.struct(*attributes, "valid_to")
+    first = rows.withColumn("_again", F.row_number().over(_running(same_start)) > 1)
+    again, once = first.where("_again"), first.where("NOT _again")
+    before = F.lag(content).over(by_start)
+    once = once.withColumn("_again", F.coalesce(before.eqNullSafe(content), F.lit(False)))
+    marked = once.unionByName(again).withColumnRenamed("_again", "_duplicate")
+    standing = Window.partitionBy(*keys, "_duplicate").orderBy("valid_from")
+    following = F.lead("valid_from").over(standing)
+    return marked.withColumn("valid_to", F.least("valid_to", following))
+
+
+def _running(window: Window) -> Window:
+    return window.rowsBetween(Window.unboundedPreceding, Window.currentRow)

@@ -1,0 +1,151 @@
+"""Raw files in: which of a dataset's files are new, and their rows as they stand in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from shoprec.errors import ConfigError
+from shoprec.intake import simulated
+from shoprec.intake.places import expand
+from shoprec.intake.shop import Dataset
+
+#: The line as it stands in the file where it does not fit the columns, else null (csv and json).
+UNPARSED = "_unparsed"
+
+#: Characters that Delta refuses in column names.
+_REFUSED_IN_NAMES = set(" ,;{}()\n\t=")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The new files of a dataset: their rows with ``_file`` and ``_file_bytes``, None when there is nothing new.
+
+    Where the format knows it, ``_row`` is the place of the row in its file.
+    """
+
+    rows: DataFrame | None
+    files: tuple[str, ...]
+    known_files: int
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    name: str
+    size: int
+
+
+def deliver(spark: SparkSession, name: str, dataset: Dataset, known: Mapping[str, int]) -> Delivery:
+    """The rows of the files of ``dataset`` that are not ``known`` yet.
+
+    The list of files, one entry a file, is held on the driver.
+
+    :param name: the dataset's name, for messages
+    :param known: files taken in before: name -> bytes
+    :raises ConfigError: nothing is there, it cannot be read, or a known file has changed
+    """
+    if dataset.format == "simulated":
+        return _simulated(spark, name, dataset, known)
+    path = expand(dataset.path, f"dataset {name}")
+    found, prefix = _files(spark, name, path)
+    _refuse_changed(name, {file.name: file.size for file in found}, known)
+    new = [file for file in found if file.name not in known]
+    filled = [file for file in new if file.size > 0]
+    if not filled:
+        return Delivery(None, tuple(file.name for file in new), len(found) - len(new))
+    rows = _read(spark, name, dataset, filled).select(
+        "*",
+        F.substring("_metadata.file_path", prefix + 1, 2**31 - 1).alias("_file"),
+        F.col("_metadata.file_size").alias("_file_bytes"),
+        *([F.col("_metadata.row_index").alias("_row")] if dataset.format == "parquet" else []),
+    )
+    _check_names(name, rows.columns)
+    return Delivery(rows, tuple(file.name for file in new), len(found) - len(new))
+
+
+def _files(spark: SparkSession, name: str, path: str) -> tuple[list[_File], int]:
+    # Listing through Spark's own file source works on every store that Spark reads.
+    listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+    try:
+        rows = listing.load(path).select("path", "_metadata.file_path", "_metadata.file_size").collect()
+    except AnalysisException as error:
+        raise ConfigError(f"dataset {name}: there is no file at {path} — mend its path in the shop's YAML") from error
+    if not rows:
+        raise ConfigError(f"dataset {name}: the folder {path} holds no file — put the raw files there")
+    prefix = _root_length(rows[0]["file_path"], path)
+    found = [_File(row["path"], row["file_path"][prefix:], row["file_size"]) for row in rows]
+    return sorted(found, key=lambda file: file.name), prefix
+
+
+def _root_length(file_path: str, path: str) -> int:
+    """Length of the part of ``file_path`` (a URL) that is the dataset's root: names begin behind it."""
+    plain = path.split("://", 1)[-1].removeprefix("file:").rstrip("/")
+    fixed = plain.split("*")[0].split("?")[0].split("[")[0].split("{")[0]
+    is_whole_folder = fixed == plain and not unquote(file_path).endswith(plain)
+    root = plain if is_whole_folder else fixed.rpartition("/")[0]
+    for end in (i for i, character in enumerate(file_path) if character == "/"):
+        if unquote(file_path[:end]).endswith(root):
+            return end + 1
+    return 0
+
+
+def _refuse_changed(name: str, found: Mapping[str, int], known: Mapping[str, int]) -> None:
+    changed = [file for file, size in found.items() if known.get(file, size) != size]
+    if changed:
+        first = changed[0]
+        raise ConfigError(
+            f"dataset {name}: {len(changed)} files changed after they were taken in, {first} from {known[first]} to "
+            f"{found[first]} bytes — deliver changes as files with new names, or use another lake with --set tables=…"
+        )
+
+
+def _read(spark: SparkSession, name: str, dataset: Dataset, files: list[_File]) -> DataFrame:
+    reader = spark.read.options(**{k: str(v) for k, v in dataset.options.items()})
+    paths = [file.path for file in files]
+    try:
+        if dataset.format == "parquet":
+            return reader.parquet(*paths)
+        columns = dataset.columns or tuple(reader.option("header", "true").csv(paths[0]).columns)
+        schema = ", ".join(f"`{column}` string" for column in (*columns, UNPARSED))
+        reader = reader.schema(schema).option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", UNPARSED)
+        if dataset.format == "json":
+            return reader.json(paths)
+        header = reader.option("header", str("header" not in dataset.options or dataset.options["header"]).lower())
+        return header.option("enforceSchema", str(bool(dataset.columns)).lower()).csv(paths)
+    except PySparkException as error:
+        raise unreadable(name, dataset, error) from error
+
+
+def _check_names(name: str, columns: list[str]) -> None:
+    odd = [column for column in columns if set(column) & _REFUSED_IN_NAMES]
+    if odd:
+        raise ConfigError(f"dataset {name}: columns {odd} have names that cannot be stored — name them with `columns`")
+
+
+def unreadable(name: str, dataset: Dataset, error: Exception) -> ConfigError:
+    """What to tell the user when Spark could not read the files of a dataset."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    header = next((i for i, line in enumerate(lines) if "CSV header" in line), None)
+    if header is not None:
+        told = " ".join(line.strip() for line in lines[header : header + 4])
+        return ConfigError(f"dataset {name}: its files have different headers: {told} — make a dataset of each kind")
+    return ConfigError(
+        f"dataset {name}: its files cannot be read as {dataset.format}: {lines[0] if lines else error} — mend `format` "
+        "and `options` in the shop's YAML, or take the broken file away"
+    )
+
+
+def _simulated(spark: SparkSession, name: str, dataset: Dataset, known: Mapping[str, int]) -> Delivery:
+    options = simulated.SimulatorOptions.of(dataset.options, name)
+    found = simulated.file_names(dataset.path, options)
+    _refuse_changed(name, dict.fromkeys(found, options.digest), known)
+    new = tuple(file for file in found if file not in known)
+    if not new:
+        return Delivery(None, (), len(found))
+    rows = simulated.raw(spark, dataset.path, options).withColumn("_file_bytes", F.lit(options.digest))
+    fresh = rows if len(new) == len(found) else rows.where(F.col("_file").isin(*new))
+    return Delivery(fresh, new, len(found) - len(new))

@@ -1,0 +1,33 @@
+"""Promotions: one row for each key."""
+
+from datetime import datetime
+
+from pyspark.sql import SparkSession
+
+from shoprec.cleaning.promotions import KEY, one_for_each_key
+from shoprec.cleaning.repeated import split
+
+SCHEMA = (
+    "kind string, item_id string, place string, valid_from timestamp, valid_to timestamp, known_at timestamp, "
+    "display string, mailer string, _dataset string"
+)
+
+
+def day(n: int) -> datetime:
+    return datetime(2024, 1, n)
+
+
+def test_a_key_that_stands_twice_loses_nothing(spark: SparkSession) -> None:
+    rows = [
+        ("in_store", "i1", "s1", day(1), day(8), day(1), "3", None, "d"),
+        ("in_store", "i1", "s2", day(1), day(8), day(2), None, "A", "d"),
+        ("in_store", "i1", "s2", day(1), day(9), day(1), "5", None, "d"),
+        ("in_store", "i1", "s2", day(1), day(8), day(3), "4", None, "d"),
+        ("in_store", "i1", "s2", day(8), day(15), day(8), None, None, "d"),
+    ]
+    with split(spark.createDataFrame(rows, SCHEMA), *KEY) as parts:
+        got = {(r["place"], r["valid_from"]): r for r in one_for_each_key(*parts).collect()}
+    assert len(got) == 3
+    both = got["s2", day(1)]
+    assert (both["display"], both["mailer"], both["valid_to"], both["known_at"]) == ("5", "A", day(9), day(1))
+    assert got["s1", day(1)]["display"] == "3"

@@ -1,0 +1,124 @@
+"""Raw files in: which are new, what is read of them, and how what cannot be read is told."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from shoprec.errors import ConfigError
+from shoprec.intake.readers import deliver, unreadable
+from shoprec.intake.shop import Dataset
+
+
+def csv(path: Path, **more: object) -> Dataset:
+    return Dataset(format="csv", path=str(path), **more)
+
+
+def test_new_files_of_a_folder_with_their_names_below_it(spark: SparkSession, tmp_path: Path) -> None:
+    folder = tmp_path / "raw data"
+    (folder / "2024").mkdir(parents=True)
+    (folder / "2024" / "b 1.csv").write_text("x,y\n3,4\n")
+    (folder / "a.csv").write_text("x,y\n1,\n")
+    (folder / "empty.csv").write_text("")
+    delivery = deliver(spark, "sales", csv(folder), {})
+    assert {(r.x, r.y, r["_file"], r["_file_bytes"]) for r in delivery.rows.collect()} == {
+        ("1", None, "a.csv", 7),
+        ("3", "4", "2024/b%201.csv", 8),
+    }
+    assert delivery.files == ("2024/b%201.csv", "a.csv", "empty.csv")
+    again = deliver(spark, "sales", csv(folder), {"a.csv": 7, "2024/b%201.csv": 8})
+    assert (again.rows, again.files, again.known_files) == (None, ("empty.csv",), 2)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"), [("day/*.csv", "a.csv"), ("*/a.csv", "day/a.csv"), ("day/a.csv", "a.csv")]
+)
+def test_names_of_patterns_and_single_files(spark: SparkSession, tmp_path: Path, pattern: str, name: str) -> None:
+    (tmp_path / "day").mkdir()
+    (tmp_path / "day" / "a.csv").write_text("x\n1\n")
+    assert deliver(spark, "sales", csv(tmp_path / pattern), {}).files == (name,)
+
+
+def test_lines_that_do_not_fit_are_kept_as_they_stand(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('x,y\n1,2\n3\n4,5,6\n"7,",8\n')
+    rows = deliver(spark, "sales", csv(tmp_path / "a.csv"), {}).rows
+    assert sorted((r.x, r.y or "", r["_unparsed"] or "") for r in rows.collect()) == [
+        ("1", "2", ""),
+        ("3", "", "3"),
+        ("4", "5", "4,5,6"),
+        ("7,", "8", ""),
+    ]
+
+
+def test_columns_may_be_named_and_options_told(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1;2\n")
+    dataset = csv(tmp_path / "a.csv", columns=["left", "right"], options={"header": False, "sep": ";"})
+    assert deliver(spark, "sales", dataset, {}).rows.select("left", "right").collect() == [("1", "2")]
+
+
+def test_json_is_read_as_text(spark: SparkSession, tmp_path: Path) -> None:
+    lines = [json.dumps({"id": 1, "tags": ["a"], "more": 2}), '{"id": ']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    dataset = Dataset(format="json", path=str(tmp_path), columns=["id", "tags"])
+    rows = deliver(spark, "sales", dataset, {}).rows.select("id", "tags", "_unparsed").collect()
+    assert sorted(map(tuple, rows), key=str) == [("1", '["a"]', None), (None, None, '{"id": ')]
+
+
+def test_parquet_keeps_its_types(spark: SparkSession, tmp_path: Path) -> None:
+    spark.createDataFrame([(1, 2.5), (1, 2.5)], "a long, b double").coalesce(1).write.parquet(str(tmp_path / "p"))
+    rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path / "p")), {}).rows
+    assert rows.dtypes == [
+        ("a", "bigint"), ("b", "double"), ("_file", "string"), ("_file_bytes", "bigint"), ("_row", "bigint"),
+    ]  # fmt: skip
+    assert [r["_row"] for r in rows.collect()] == [0, 1]
+
+
+def test_a_missing_file_says_where_to_mend_it(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"dataset sales: there is no file at .*nowhere.csv — mend its path"):
+        deliver(spark, "sales", csv(tmp_path / "nowhere.csv"), {})
+
+
+def test_an_empty_folder_is_told(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no file"):
+        deliver(spark, "sales", csv(tmp_path), {})
+
+
+def test_a_variable_that_is_not_set(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAW", raising=False)
+    with pytest.raises(ConfigError, match="dataset sales: the variable RAW is not set"):
+        deliver(spark, "sales", Dataset(format="csv", path="${RAW}/x"), {})
+
+
+def test_a_known_file_that_changed_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n2\n")
+    with pytest.raises(
+        ConfigError, match=r"1 files changed .* a.csv from 4 to 6 bytes — deliver changes as files with new"
+    ):
+        deliver(spark, "sales", csv(tmp_path), {"a.csv": 4})
+
+
+def test_names_that_delta_cannot_hold(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Invoice No,y\n1,2\n")
+    with pytest.raises(
+        ConfigError, match=r"\['Invoice No'\] have names that cannot be stored — name them with `columns`"
+    ):
+        deliver(spark, "sales", csv(tmp_path), {})
+
+
+def test_files_with_unlike_headers_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "b.csv").write_text("y,x\n1,2\n")
+    rows = deliver(spark, "sales", csv(tmp_path), {}).rows
+    with pytest.raises(PySparkException) as raised:
+        rows.collect()
+    told = str(unreadable("sales", csv(tmp_path), raised.value))
+    assert "its files have different headers" in told
+    assert "b.csv" in told
+
+
+def test_a_broken_parquet_file_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("no parquet")
+    with pytest.raises(ConfigError, match=r"its files cannot be read as parquet: .*a\.parquet"):
+        deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {})
