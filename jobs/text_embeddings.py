@@ -1,0 +1,28 @@
+"""text_embeddings: the embedding of every distinct item text that has none yet; kept across runs by its hash."""
+
+from shoprec.cleaning.versions import valid_at
+from shoprec.contracts.gold import TEXT_EMBEDDINGS
+from shoprec.contracts.silver import ITEMS
+from shoprec.features.config import TextSettings
+from shoprec.features.text import text_embeddings, unknown_texts
+from shoprec.job import Job, JobContext, cli
+
+
+def run(job: JobContext) -> None:
+    """Encode the texts that are new."""
+    items = valid_at(job.read(ITEMS), job.as_of, ("item_id",))
+    texts = unknown_texts(items, job.read(TEXT_EMBEDDINGS), job.settings.encoder)
+    job.write(text_embeddings(texts, job.settings), TEXT_EMBEDDINGS)
+
+
+JOB = Job(
+    name="text_embeddings",
+    about=__doc__,
+    run=run,
+    settings=TextSettings,
+    reads=(ITEMS, TEXT_EMBEDDINGS),
+    writes=(TEXT_EMBEDDINGS,),
+)
+
+if __name__ == "__main__":
+    cli(JOB)

@@ -1,0 +1,27 @@
+"""In what company an item is bought."""
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from shoprec.features.declare import feature
+from shoprec.features.lines import log_ratio
+
+
+@feature(
+    needs={"bought": ("user_id", "item_id", "basket")},
+    gives=("item_id", "basket_items", "co_purchase"),
+)
+def company(bought: DataFrame, prior: float) -> DataFrame:
+    """How many other items lie in each sold item's baskets, and the log of that over the shop's mean, shrunk.
+
+    With n baskets of the item, s other items in them and m other items with the average (basket, item):
+    co_purchase = log((s / m + prior) / (n + prior)). Which items go together stands in gold.item_neighbours.
+    """
+    whole = Window.partitionBy("user_id", "basket").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    others = bought.withColumn("others", F.count("*").over(whole) - 1)
+    items = others.groupBy("item_id").agg(F.count("*").alias("n"), F.sum("others").alias("s"))
+    usual = items.agg((F.sum("s") / F.sum("n")).alias("m"))
+    ratio = log_ratio(F.col("s") / F.nullif("m", F.lit(0.0)) + prior, F.col("n") + prior)
+    return items.join(F.broadcast(usual), how="cross").withColumns(
+        {"basket_items": F.col("s") / F.col("n"), "co_purchase": ratio}
+    )

@@ -1,0 +1,108 @@
+"""Which lines were bought while their item was on display or in the mailer of the store."""
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from shoprec.features.declare import feature
+from shoprec.features.lines import MICROS_A_DAY, midnight
+
+PROMOTIONS = ("kind", "item_id", "place", "valid_from", "valid_to", "display", "mailer")
+
+_WEEK_MICROS = 7 * MICROS_A_DAY
+
+#: Bits of the filter of bought keys, 2 to this power: 2^18 words of 64 bits, 4 MiB however many keys there are. With
+#: the 3 million keys of a shop's year, 16% of the other promotions pass it too; more keys make it useless, not wrong.
+_FILTER_BITS = 24
+
+LINES = (
+    "user_id", "item_id", "market", "store_id", "basket", "event_at", "age_days", "bought", "quantity", "cents",
+    "discount_cents", "coupon_cents",
+)  # fmt: skip
+
+
+def in_store(promotions: DataFrame, as_of: date) -> DataFrame:
+    """Displays and mailers that began before ``as_of``; those that still run end with it."""
+    until = F.least(F.coalesce("valid_to", midnight(as_of)), midnight(as_of))
+    began = (F.col("kind") == "in_store") & (F.col("valid_from") < midnight(as_of))
+    return promotions.where(began).withColumn("valid_to", until)
+
+
+@feature(needs={"promotions": PROMOTIONS}, gives=("place", "recorded_from", "recorded_to"))
+def recorded_spans(promotions: DataFrame, as_of: date) -> DataFrame:
+    """From when to when each store's promotions are on record; one row a store that has any."""
+    return (
+        in_store(promotions, as_of)
+        .groupBy("place")
+        .agg(F.min("valid_from").alias("recorded_from"), F.max("valid_to").alias("recorded_to"))
+    )
+
+
+@feature(
+    needs={"lines": LINES, "promotions": PROMOTIONS},
+    gives=(*LINES, "on_display", "in_mailer"),
+)
+def exposed(lines: DataFrame, promotions: DataFrame, as_of: date) -> DataFrame:
+    """``lines`` with on_display and in_mailer: whether the item was promoted so in that store at that moment.
+
+    Null where it is not known: no store, or a store whose promotions are not on record at that time. As many rows as
+    ``lines``: promotions are first brought to one row an item, store and week.
+    """
+    of_bought = _of_bought(in_store(promotions, as_of), lines)
+    shelf = F.struct("valid_from", "valid_to", "display", "mailer")
+    weeks = F.explode(F.sequence(_week("valid_from"), _week("valid_to", less=1))).alias("week")
+    by_week = (
+        of_bought.select("item_id", F.col("place").alias("store_id"), weeks, shelf.alias("shelf"))
+        .groupBy("item_id", "store_id", "week")
+        .agg(F.collect_list("shelf").alias("shelves"))
+    )
+    spans = recorded_spans(promotions, as_of).withColumnRenamed("place", "store_id")
+    at = F.col("event_at")
+    recorded = (at >= F.col("recorded_from")) & (at < F.col("recorded_to"))
+
+    def promoted(how: str) -> Column:
+        ran = F.exists("shelves", lambda s: s[how].isNotNull() & (s["valid_from"] <= at) & (at < s["valid_to"]))
+        return F.when(recorded, F.coalesce(ran, F.lit(False)))
+
+    return (
+        lines.withColumn("week", _week("event_at"))
+        .join(by_week, on=["item_id", "store_id", "week"], how="left")
+        .join(spans, on="store_id", how="left")
+        .withColumns({"on_display": promoted("display"), "in_mailer": promoted("mailer")})
+    )
+
+
+def _of_bought(promotions: DataFrame, lines: DataFrame) -> DataFrame:
+    """The promotions that a line can have met, and few others, without a shuffle of them all.
+
+    A filter of one hash (Bloom, 1970): a line at week w can have met a promotion of up to seven days that began in w
+    or w - 1, and sets these two bits. Longer promotions, few by nature, all pass.
+    """
+    key = F.explode(F.array(_week("event_at"), _week("event_at") - 1)).alias("week")
+    bought = lines.where(F.col("store_id").isNotNull()).select("item_id", F.col("store_id").alias("place"), key)
+    words = bought.groupBy(_word("week").alias("word")).agg(F.bit_or(_bit("week")).alias("bits"))
+    promoted = promotions.where(F.col("display").isNotNull() | F.col("mailer").isNotNull())
+    keyed = promoted.withColumn("week", _week("valid_from"))
+    keyed = keyed.withColumns({"word": _word("week"), "bit": _bit("week")})
+    long = F.unix_micros("valid_to") - F.unix_micros("valid_from") > _WEEK_MICROS
+    # Outer, so that long promotions stay; a word has one row, so that nothing multiplies.
+    met = F.coalesce(F.col("bits").bitwiseAND(F.col("bit")) != 0, F.lit(False))
+    return keyed.join(F.broadcast(words), on="word", how="left").where(long | met)
+
+
+def _week(name: str, less: int = 0) -> Column:
+    """Number of the seven days, counted from 1970, that a timestamp (less some microseconds) lies in."""
+    return F.floor((F.unix_micros(name) - less) / F.lit(_WEEK_MICROS))
+
+
+def _slot(week: str) -> Column:
+    return F.pmod(F.xxhash64("item_id", "place", week), F.lit(1 << _FILTER_BITS))
+
+
+def _word(week: str) -> Column:
+    return F.shiftright(_slot(week), 6)
+
+
+def _bit(week: str) -> Column:
+    return F.call_function("shiftleft", F.lit(1).cast("long"), _slot(week).bitwiseAND(F.lit(63)).cast("int"))

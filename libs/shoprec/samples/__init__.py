@@ -1,0 +1,1 @@
+"""Training pairs: DataFrame in, DataFrame out."""
