@@ -1,0 +1,30 @@
+"""item_neighbours: items that the same users buy (similar) and that stand in the same baskets (bought_together)."""
+
+from shoprec.contracts.gold import ITEM_INDEX, ITEM_NEIGHBOURS
+from shoprec.contracts.silver import INTERACTIONS
+from shoprec.features.reuse import reused
+from shoprec.job import Job, JobContext, cli
+from shoprec.models.item_knn.config import ItemNeighboursConfig
+from shoprec.models.item_knn.model import bought_together, similar
+from shoprec.retrieval.inputs import purchases_of
+
+
+def run(job: JobContext) -> None:
+    """Find both kinds of neighbours."""
+    items = job.read(ITEM_INDEX)
+    with reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases:
+        job.write(similar(purchases, items, job.settings), ITEM_NEIGHBOURS, kind="similar")
+        job.write(bought_together(purchases, items, job.settings), ITEM_NEIGHBOURS, kind="bought_together")
+
+
+JOB = Job(
+    name="item_neighbours",
+    about=__doc__,
+    run=run,
+    settings=ItemNeighboursConfig,
+    reads=(INTERACTIONS, ITEM_INDEX),
+    writes=(ITEM_NEIGHBOURS,),
+)
+
+if __name__ == "__main__":
+    cli(JOB)

@@ -1,0 +1,1 @@
+"""Implicit matrix factorisation by Spark ML."""

@@ -1,0 +1,1 @@
+"""What the user buys again and again."""

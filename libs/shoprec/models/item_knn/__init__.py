@@ -1,0 +1,1 @@
+"""Neighbours of items, and what a user's items say through them."""

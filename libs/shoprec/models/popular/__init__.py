@@ -1,0 +1,1 @@
+"""What sells most in the home market."""

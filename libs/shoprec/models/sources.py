@@ -1,0 +1,139 @@
+"""The sources of candidates: what each is told, and one path for each of the three kinds.
+
+A new source adds a folder ``models/<name>/`` and a line of the setting ``candidates.sources``:
+
+- ``embeddings``: a model whose vectors stand in user_embeddings and item_embeddings;
+- ``neighbours``: a kind of item_neighbours, scored by what the user bought;
+- ``list``: ``models/<name>/model.py`` with ``CONFIG`` (its settings class) and
+  ``propose(inputs, config, new, bought) -> user_id, item_idx, score``.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+from pyspark.sql import DataFrame
+
+from shoprec.contracts.gold import NEIGHBOUR_KINDS
+from shoprec.models.item_knn import model as item_knn
+from shoprec.models.item_knn.config import ItemKnnConfig
+from shoprec.retrieval.inputs import Inputs
+from shoprec.retrieval.lists import ranked
+from shoprec.retrieval.top_k import top_k
+from shoprec.settings import Settings, nearest
+
+
+class Source(Settings):
+    """One source: its kind, and how many items of either sort it proposes to a user, in one list."""
+
+    kind: Literal["embeddings", "neighbours", "list"] = Field(description="the path that makes its candidates")
+    of: str = Field("", description="model, kind of neighbours, or folder that it draws on; empty: its own name")
+    new: int = Field(100, ge=0, le=10_000, description="items that the user never bought, for each user")
+    bought: int = Field(50, ge=0, le=10_000, description="items that the user bought before, for each user")
+    options: dict[str, Any] = Field({}, description="settings of a list's or neighbours' model, by its config.py")
+
+    @model_validator(mode="after")
+    def _proposes(self) -> "Source":
+        if not self.new + self.bought:
+            raise ValueError("new and bought are both 0: the source would propose nothing")
+        return self
+
+
+#: The sources that the suite comes with; a line here is what a new source needs.
+KNOWN: Mapping[str, Mapping[str, Any]] = {
+    "als": {"kind": "embeddings"},
+    "two_tower": {"kind": "embeddings"},
+    "item_knn": {"kind": "neighbours", "of": "similar"},
+    "bought_together": {"kind": "neighbours"},
+    "popular": {"kind": "list"},
+    "trending": {"kind": "list"},
+    "buy_again": {"kind": "list", "new": 0, "bought": 150},
+}
+
+DEFAULT = ("als", "two_tower", "item_knn", "popular", "trending", "buy_again")
+
+
+class CandidatesConfig(Settings):
+    """Which sources propose. A list of names takes them as they come; a mapping says more about each."""
+
+    sources: dict[str, Source] = Field(
+        {name: Source(**KNOWN[name]) for name in DEFAULT},
+        description="names, e.g. [als, popular], or name: {kind, of, new, bought, options}; unsaid values as they come",
+        min_length=1,
+    )
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _known_ones(cls, told: Any) -> Any:
+        if isinstance(told, list | tuple):
+            told = {str(name): {} for name in told}
+        return {name: _filled(name, values) for name, values in told.items()} if isinstance(told, Mapping) else told
+
+    @model_validator(mode="after")
+    def _complete(self) -> "CandidatesConfig":
+        for name, source in self.sources.items():
+            _config(name, source)
+        return self
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Where the first two kinds draw from: given a name, the rows of the lake."""
+
+    embeddings: Callable[[str], tuple[DataFrame, DataFrame]]
+    neighbours: Callable[[str], DataFrame]
+
+
+def candidates(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
+    """The lists of one source: market, user_id, item_id, score, rank (1 … new + bought, by score).
+
+    :param drawn: ``embeddings(model)`` gives (user_id, vector) and (item_id, vector); ``neighbours(kind)`` gives
+        item_id, neighbour_id, similarity
+    """
+    of, config = source.of or name, _config(name, source)
+    if source.kind == "embeddings":
+        users, items = drawn.embeddings(of)
+        users = users.select("user_id", "vector").join(inputs.users, on="user_id", how="inner")
+        items = items.select("item_id", "vector").join(inputs.items, on="item_id", how="inner")
+        scored = top_k(users, items, source.new, source.bought)
+    elif source.kind == "neighbours":
+        scored = item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
+    else:
+        scored = _folder(of).propose(inputs, config, source.new, source.bought)
+    return ranked(scored, inputs.users, inputs.items)
+
+
+def _filled(name: str, told: Any) -> Any:
+    if isinstance(told, Source):
+        return told
+    values = {**KNOWN.get(name, {}), **(told or {})}
+    if "kind" not in values:
+        raise ValueError(f"source {name!r} is unknown and names no kind; {nearest(name, KNOWN)}")
+    return values
+
+
+def _config(name: str, source: Source) -> Settings | None:
+    """The typed settings of the source's model.
+
+    :raises ValueError: an option, a kind of neighbours or a folder is unknown
+    """
+    of = source.of or name
+    if source.kind == "list":
+        return _folder(of).CONFIG(**source.options)
+    if source.kind == "neighbours":
+        if of not in NEIGHBOUR_KINDS:
+            raise ValueError(f"source {name!r} draws on unknown neighbours {of!r}; {nearest(of, NEIGHBOUR_KINDS)}")
+        return ItemKnnConfig(**source.options)
+    if source.options:
+        raise ValueError(f"source {name!r} of embeddings takes no options; its model's own job has them")
+    return None
+
+
+def _folder(name: str) -> Any:
+    try:
+        return importlib.import_module(f"shoprec.models.{name}.model")
+    except ModuleNotFoundError as error:
+        lists = [known for known, values in KNOWN.items() if values["kind"] == "list"]
+        raise ValueError(f"no source lies in models/{name}; {nearest(name, lists)}") from error

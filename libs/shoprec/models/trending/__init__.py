@@ -1,0 +1,1 @@
+"""What sells more than it used to in the home market."""

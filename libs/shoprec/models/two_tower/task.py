@@ -1,0 +1,92 @@
+"""The towers and one rank's data, as the training loop sees them.
+
+Shapes: B samples of a rank's step, K negatives, I items, D width of the embeddings.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from shoprec.models.two_tower.config import TwoTowerConfig
+from shoprec.models.two_tower.loss import sampled_softmax
+from shoprec.models.two_tower.model import TwoTower
+from shoprec.models.two_tower.tensors import Items, Users
+from shoprec.models.two_tower.validation import HeldOut, recall
+from shoprec.training.collectives import Collectives
+from shoprec.training.negatives import Sampler
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of one rank."""
+
+    user_S: torch.Tensor  #: place among the rank's users, int64
+    item_S: torch.Tensor  #: item_idx, int64
+    weight_S: torch.Tensor
+
+
+class TwoTowerTask:
+    """What the loop trains: see shoprec.training.loop.Trainable."""
+
+    def __init__(
+        self,
+        model: TwoTower,
+        samples: Samples,
+        users: Users,
+        items: Items,
+        held_out: HeldOut | None,
+        config: TwoTowerConfig,
+        seed: int,
+    ) -> None:
+        self.model, self.device = model, samples.weight_S.device
+        self._samples, self._users, self.items, self._held_out = samples, users, items, held_out
+        self._config, self._sampler = config, Sampler(items.log_q_I, seed)
+        self._log_q = torch.from_numpy(self._sampler.log_q).to(self.device)
+        self.tables: list[nn.Parameter] = [model.items.table.weight, model.users.table.weight]
+        own = {id(table) for table in self.tables}
+        self.dense = [parameter for parameter in model.parameters() if id(parameter) not in own]
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """Every parameter by name."""
+        return dict(self.model.named_parameters())
+
+    def loss(self, rows: np.ndarray, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sum of weight x sampled softmax over ``rows``, and the sum of weights; -1 is padding and weighs nothing."""
+        row_B = torch.from_numpy(rows).to(self.device)
+        weight_B = torch.where(row_B >= 0, self._samples.weight_S[row_B.clamp(min=0)], 0.0)
+        user_B, item_B = (ids[row_B.clamp(min=0)] for ids in (self._samples.user_S, self._samples.item_S))
+        negative_K = torch.from_numpy(self._sampler.draw(self._config.negatives, step)).to(self.device)
+        unique_U, inverse_B = torch.unique(user_B, return_inverse=True)
+        user = self._users.known.take(unique_U)
+        user = user.forget(self._users.ids_U[unique_U], self._config.recent_kept, step)
+        with precision(self._config, self.device):
+            item_D = self.model.items(*self.items.of(torch.cat([item_B, negative_K])))
+            user_BD = self.model.embed_users_without(user, inverse_B, item_B)
+            positive_BD, negative_KD = item_D.split([len(item_B), len(negative_K)])
+            loss_B = sampled_softmax(
+                user_BD / self._config.temperature,
+                positive_BD,
+                negative_KD,
+                item_B,
+                negative_K,
+                self._log_q[negative_K],
+            )
+        return (loss_B * weight_B).sum(), weight_B.sum()
+
+    @torch.no_grad()
+    def validate(self, collectives: Collectives) -> float | None:
+        """Recall of held-out pairs; see :func:`recall`."""
+        if self._held_out is None:
+            return None
+        with precision(self._config, self.device):
+            return recall(self.model, self._held_out, self.items, self._config.validation_k, collectives)
+
+
+def precision(config: TwoTowerConfig, device: torch.device) -> AbstractContextManager:
+    """Matrix products in bfloat16 where the settings or the device ask for it; sums and norms stay float32."""
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    wanted = config.precision == "bfloat16" or (config.precision == "auto" and able)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)

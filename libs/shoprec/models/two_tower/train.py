@@ -1,0 +1,122 @@
+"""One rank's training of the towers: load, train, export; what the launcher calls on every rank."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from shoprec.models.two_tower.config import TwoTowerConfig
+from shoprec.models.two_tower.memory import ADVICE, bytes_needed
+from shoprec.models.two_tower.model import TwoTower
+from shoprec.models.two_tower.task import Samples, TwoTowerTask, precision
+from shoprec.models.two_tower.tensors import Columns, Items, load_items, load_users, user_batches
+from shoprec.models.two_tower.validation import load_held_out
+from shoprec.training.checkpoints import Checkpoints
+from shoprec.training.lanes import Lanes, bounds
+from shoprec.training.loop import facts_of, train
+from shoprec.training.memory import check_fits, free_bytes
+from shoprec.training.reader import Snapshot, column
+from shoprec.training.storage import Folder
+from shoprec.training.weights import write_weights
+from shoprec.training.worker import Rank
+
+#: Items embedded at a time for the export.
+BLOCK = 65536
+
+
+def train_two_tower(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Train on the snapshot in ``arguments['snapshot']``; embeddings and weights go to folders named there.
+
+    :param arguments: snapshot, checkpoints, embeddings, model (folders), settings (of TwoTowerConfig), seed
+    :returns: facts of the training, with the weights' SHA-256
+    :raises ConfigError: a rank needs more memory than it may use
+    """
+    config, group = TwoTowerConfig(**arguments["settings"]), rank.collectives
+    snapshot = Snapshot(Folder(arguments["snapshot"]))
+    columns = Columns.of(snapshot)
+    needs = bytes_needed(snapshot, columns, config, group.size)
+    allowed = int(config.rank_memory_gib * 2**30) or free_bytes() // group.local_size
+    if group.rank == 0:
+        text = f"{sum(needs.values()) / 2**20:,.0f} MiB a rank, {allowed / 2**20:,.0f} MiB allowed"
+        rank.report({"kind": "message", "text": text})
+    check_fits(needs, allowed, ADVICE)
+    group.barrier()
+
+    lanes = Lanes(snapshot.rows("samples"), config.lanes, config.batch, group.rank, group.size)
+    task = load_task(snapshot, columns, config, lanes, rank.device, arguments["seed"])
+    checkpoints = Checkpoints(Folder(arguments["checkpoints"]), config.checkpoints)
+    history = train(task, lanes, config, group, checkpoints, arguments["seed"], rank.report)
+
+    out = Folder(arguments["embeddings"])
+    if group.rank == 0:
+        out.delete("users")
+        out.delete("items")
+    group.barrier()
+    with torch.no_grad(), precision(config, rank.device):
+        export_users(task.model, snapshot, columns, config, rank, out)
+        export_items(task.model, task.items, rank, out)
+    facts = facts_of(history, snapshot.rows("samples"), group.size)
+    facts["bytes_needed"] = needs
+    if group.rank == 0:
+        told = {"settings": arguments["settings"], "snapshot": snapshot.manifest.facts, "training": curves(facts)}
+        facts["sha256"] = write_weights(Folder(arguments["model"]), "model", task.named_parameters(), told)
+    return facts
+
+
+def curves(facts: dict[str, Any]) -> dict[str, Any]:
+    """What of a training's facts is the same whenever it is repeated."""
+    return {name: facts[name] for name in ("epochs", "loss", "val", "best_epoch", "samples")}
+
+
+def load_task(
+    snapshot: Snapshot, columns: Columns, config: TwoTowerConfig, lanes: Lanes, device: torch.device, seed: int
+) -> TwoTowerTask:
+    """The towers, untrained, with the samples of the rank whose ``lanes`` these are."""
+    pieces = {"user_idx": [], "item_idx": [], "weight": []}
+    for batch in snapshot.batches("samples", list(pieces), lanes.first, lanes.last):
+        for name, arrays in pieces.items():
+            arrays.append(column(batch, name, np.float32 if name == "weight" else np.int64))
+    user, item, weight = (np.concatenate(arrays) if arrays else np.zeros(0) for arrays in pieces.values())
+    wanted, place = np.unique(user, return_inverse=True)
+    samples = Samples(*(torch.from_numpy(array).to(device) for array in (place, item, weight)))
+    model = build(columns, config, seed).to(device)
+    users = load_users(snapshot, columns, config, wanted, device)
+    items, held_out = load_items(snapshot, columns, device), load_held_out(snapshot, columns, config, device)
+    return TwoTowerTask(model, samples, users, items, held_out, config, seed)
+
+
+def build(columns: Columns, config: TwoTowerConfig, seed: int) -> TwoTower:
+    """The towers with their first weights, which depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return TwoTower(columns.shape, config)
+
+
+def export_users(
+    model: TwoTower, snapshot: Snapshot, columns: Columns, config: TwoTowerConfig, rank: Rank, out: Folder
+) -> None:
+    """Write the embeddings of this rank's share of all users, those without samples too."""
+    first, last = bounds(snapshot.rows("users"), rank.collectives.rank, rank.collectives.size)
+    for number, (ids, user) in enumerate(user_batches(snapshot, columns, config, first, last, rank.device)):
+        name = f"users/part-{rank.collectives.rank:05d}-{number:05d}.parquet"
+        _write(out, name, "user_idx", ids, model.embed_users(user))
+
+
+def export_items(model: TwoTower, items: Items, rank: Rank, out: Folder) -> None:
+    """Write the embeddings of this rank's share of all items."""
+    first, last = bounds(len(items.text_I), rank.collectives.rank, rank.collectives.size)
+    for number, low in enumerate(range(first, last, BLOCK)):
+        ids = torch.arange(low, min(low + BLOCK, last), device=rank.device)
+        name = f"items/part-{rank.collectives.rank:05d}-{number:05d}.parquet"
+        _write(out, name, "item_idx", ids.cpu().numpy(), model.items(*items.of(ids)))
+
+
+def _write(out: Folder, name: str, key: str, ids: np.ndarray, vectors: torch.Tensor) -> None:
+    values = vectors.float().cpu().numpy()
+    offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1)))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({key: pa.array(ids.astype(np.int32)), "vector": lists}), sink)
+    out.write(name, sink.getvalue().to_pybytes())

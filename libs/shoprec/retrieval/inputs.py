@@ -1,0 +1,65 @@
+"""What every source of candidates starts from: purchases, and each user with the items that they have bought."""
+
+import math
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tables that sources draw from, as of one day.
+
+    ``purchases``: user_id, item_idx, market, basket_id, day (date), one row a line (see ``purchases_of``).
+    ``users``: user_id, market (home), seen array<int> (numbers of the items ever bought, null: none).
+    ``items``: item_id, item_idx.
+    """
+
+    purchases: DataFrame
+    users: DataFrame
+    items: DataFrame
+    as_of: date
+
+
+def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:
+    """Purchase lines of indexed items that happened before ``as_of``: user_id, item_idx, market, basket_id, day.
+
+    Where the source has no basket, the user's day is one.
+
+    :param interactions: user_id, item_id, market, basket_id, event_at, type
+    :param item_index: item_id, item_idx
+    """
+    day = F.to_date("event_at")
+    known = (F.col("type") == "purchase") & (F.col("event_at") < F.lit(as_of).cast("timestamp"))
+    lines = interactions.where(known).join(
+        item_index.select("item_id", "item_idx"), on="item_id", how="inner"
+    )
+    basket = F.coalesce("basket_id", F.concat_ws("/", F.lit("day"), "user_id", day.cast("string")))
+    return lines.select("user_id", "item_idx", "market", basket.alias("basket_id"), day.alias("day"))
+
+
+def users_with_seen(user_index: DataFrame, purchases: DataFrame) -> DataFrame:
+    """Every user of the index with home market and ``seen``: the numbers of the items that they have bought."""
+    seen = purchases.groupBy("user_id").agg(F.array_sort(F.collect_set("item_idx")).alias("seen"))
+    return user_index.select("user_id", "market").join(seen, on="user_id", how="left")
+
+
+def age_days(as_of: date, day: str = "day") -> Column:
+    """Whole days between a date column and the as-of date."""
+    return F.datediff(F.lit(as_of), F.col(day))
+
+
+def exact_sum(value: Column) -> Column:
+    """The sum of a column of numbers in [0, 1], in steps of 2^-30: the same whatever order the rows come in.
+
+    Whole numbers add up exactly, floats do not; a list whose scores depend on the order of a shuffle would change
+    from run to run. Overflows beyond eight billion rows.
+    """
+    return F.sum(F.round(value * float(1 << 30)).cast("long")) / F.lit(float(1 << 30))
+
+
+def decay(age: Column, half_life: float) -> Column:
+    """Weight in (0, 1] of something ``age`` days or visits ago: halved every ``half_life``."""
+    return F.exp(age * F.lit(-math.log(2) / half_life))

@@ -1,0 +1,188 @@
+"""Which items go together: counts of common holders (users or baskets) by blocked sparse products.
+
+Each block of items is one task: it receives the rows of those holders alone that hold an item of the block, and
+multiplies block items by holders with holders by items, a slice at a time. No task sees all pairs, nothing is
+broadcast. Two caps bound the work on skewed data: a holder keeps at most ``max_items`` items, and of an item's holders
+a sample of about ``max_holders``, drawn by hash, stands for all; its counts are scaled up accordingly.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from scipy import sparse
+
+from shoprec.retrieval import arrow
+from shoprec.retrieval.best import Best
+from shoprec.retrieval.ties import number_hashes
+from shoprec.settings import Settings
+
+#: Products that one slice of a block may take: bounds its result to some 100 MB.
+SLICE_PRODUCTS = 8_000_000
+
+_RESULT = "item_idx int, neighbour_idx int, similarity double, support long"
+_RESULT_ARROW = pa.schema(
+    [
+        ("item_idx", pa.int32()),
+        ("neighbour_idx", pa.int32()),
+        ("similarity", pa.float64()),
+        ("support", pa.int64()),
+    ]
+)
+
+#: (common, holders of the item, holders of the neighbour, all holders) -> similarity; arrays and one number.
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
+
+
+class NeighbourSettings(Settings):
+    """How common holders become neighbours."""
+
+    neighbours: int = Field(60, ge=1, le=1000, description="neighbours kept for an item")
+    min_support: int = Field(3, ge=1, le=1_000_000, description="holders that must hold both items")
+    shrink: float = Field(10.0, ge=0, le=1e6, description="added below the line: holders (cosine), baskets (lift)")
+    max_items: int = Field(500, ge=2, le=100_000, description="items that a holder keeps, the latest first")
+    max_holders: int = Field(20_000, ge=10, le=10_000_000, description="holders of an item that are looked at, about")
+    blocks: int = Field(16, ge=1, le=100_000, description="blocks of items, each one task: raise with the data")
+
+
+def cosine(shrink: float) -> Measure:
+    """common / (sqrt(holders · holders') + shrink): in (0, 1]. Shrinking distrusts pairs that few hold."""
+    return lambda common, own, other, _: common / (np.sqrt(own * other) + shrink)
+
+
+def lift(shrink: float) -> Measure:
+    """common / (expected + shrink), expected = holders · holders' / all: how much oftener together than by chance."""
+    return lambda common, own, other, total: common / (own * other / total + shrink)
+
+
+def neighbours(held: DataFrame, settings: NeighbourSettings, measure: Measure) -> DataFrame:
+    """The nearest neighbours of each item.
+
+    :param held: holder string, item_idx int, latest (orderable: when last held); one row a line, repeats allowed
+    :param measure: ``cosine(…)`` or ``lift(…)``
+    :return: item_idx, neighbour_idx, similarity (> 0), support (>= min_support; an estimate where holders were
+        sampled); at most ``neighbours`` rows an item, ties by hash of the pair
+    """
+    rows = _rows(_pairs(held, settings), settings)
+    stream = rows.repartitionById(settings.blocks, F.col("block")).sortWithinPartitions("holder").drop("holder")
+
+    def multiply(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return _multiply(batches, settings, measure)
+
+    return stream.mapInArrow(multiply, _RESULT)
+
+
+def _pairs(held: DataFrame, settings: NeighbourSettings) -> DataFrame:
+    """holder, item_idx, distinct; each holder's latest ``max_items``, ties by hash."""
+    pairs = held.groupBy("holder", "item_idx").agg(F.max("latest").alias("latest"))
+    order = Window.partitionBy("holder").orderBy(F.desc("latest"), F.xxhash64("holder", "item_idx"), "item_idx")
+    place = F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    return pairs.withColumn("place", place).where(F.col("place") <= settings.max_items).select("holder", "item_idx")
+
+
+def _rows(pairs: DataFrame, settings: NeighbourSettings) -> DataFrame:
+    """block, holder, own (items of the block that the holder stands for), items, counts (holders of each), total."""
+    counts = pairs.groupBy("item_idx").agg(F.count(F.lit(1)).cast("int").alias("n"))
+    total = pairs.agg(F.count_distinct("holder").cast("double").alias("total"))
+    # A uniform draw in [0, 1) that belongs to the pair: the same in every run and every retry.
+    draw = F.pmod(F.xxhash64("holder", "item_idx"), F.lit(1 << 32)) / F.lit(float(1 << 32))
+    block = F.pmod(F.xxhash64("item_idx"), F.lit(settings.blocks)).cast("int")
+    sampled = F.when(draw * F.col("n") < settings.max_holders, block)
+    entry = F.struct("item_idx", "n", sampled.alias("block"))
+    wide = (
+        pairs.join(counts.where(F.col("n") >= settings.min_support), on="item_idx", how="inner")
+        .groupBy("holder")
+        .agg(F.array_sort(F.collect_list(entry)).alias("entries"))
+        .where(F.size("entries") > 1)
+        .join(F.broadcast(total), how="cross")
+    )
+    blocks = F.array_distinct(F.filter(F.col("entries.block"), lambda b: b.isNotNull()))
+    exploded = wide.withColumn("of", F.explode(blocks))
+    own = F.transform(F.filter("entries", lambda e: e["block"] == F.col("of")), lambda e: e["item_idx"])
+    return exploded.select(
+        F.col("of").alias("block"),
+        "holder",
+        own.alias("own"),
+        F.col("entries.item_idx").alias("items"),
+        F.col("entries.n").alias("counts"),
+        "total",
+    )
+
+
+def _multiply(
+    batches: Iterable[pa.RecordBatch], settings: NeighbourSettings, measure: Measure
+) -> Iterator[pa.RecordBatch]:
+    parts = [batch for batch in batches if batch.num_rows]
+    if not parts:
+        return
+    table = pa.Table.from_batches(parts)
+    lengths, items = arrow.lists(table, "items")
+    own_lengths, own = arrow.lists(table, "own")
+    total = float(table.column("total")[0].as_py())
+    known, first, place = np.unique(items, return_index=True, return_inverse=True)
+    held = arrow.lists(table, "counts")[1][first].astype(np.float64)
+    everything = _incidence(lengths, place, len(known))
+    own_items, own_place = np.unique(own, return_inverse=True)
+    block = _incidence(own_lengths, own_place, len(own_items)).T.tocsr()
+    for start, stop in _slices(block @ lengths):
+        common = (block[start:stop] @ everything).tocsr()
+        sampled = np.diff(block.indptr)[start:stop]
+        at = np.searchsorted(known, own_items[start:stop])
+        yield _nearest(common, known, held, at, held[at] / sampled, total, settings, measure)
+
+
+def _incidence(lengths: np.ndarray, places: np.ndarray, width: int) -> sparse.csr_array:
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    ones = np.ones(len(places), dtype=np.int32)
+    return sparse.csr_array((ones, places.astype(np.int32), offsets), shape=(len(lengths), width))
+
+
+def _slices(products: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Ranges of rows that take at most ``SLICE_PRODUCTS`` products each, or one row."""
+    start, taken = 0, 0
+    for at, cost in enumerate(products):
+        if taken and taken + cost > SLICE_PRODUCTS:
+            yield start, at
+            start, taken = at, 0
+        taken += int(cost)
+    if start < len(products):
+        yield start, len(products)
+
+
+def _nearest(
+    common: sparse.csr_array,
+    known: np.ndarray,
+    held: np.ndarray,
+    at: np.ndarray,
+    scale: np.ndarray,
+    total: float,
+    settings: NeighbourSettings,
+    measure: Measure,
+) -> pa.RecordBatch:
+    """The best neighbours of the items ``known[at]``, whose rows ``common`` counts; ``scale`` undoes the sampling."""
+    row = np.repeat(np.arange(len(at)), np.diff(common.indptr))
+    support = common.data * scale[row]
+    keep = (support >= settings.min_support) & (common.indices != at[row])
+    row, column, support = row[keep], common.indices[keep], support[keep]
+    similarity = measure(support, held[at[row]], held[column], total)
+    keep = similarity >= _floors(similarity, row, len(at), settings.neighbours)[row]
+    row, column, support, similarity = row[keep], column[keep], support[keep], similarity[keep]
+    best = Best(number_hashes(known[at].astype(np.int64)), settings.neighbours)
+    best.offer(row, np.arange(len(row)), similarity, number_hashes(known[column].astype(np.int64)))
+    row, entry, similarity = best.take()
+    numbers = (known[at[row]], known[column[entry]], similarity, np.rint(support[entry]).astype(np.int64))
+    columns = [pa.array(values, kind) for values, kind in zip(numbers, _RESULT_ARROW.types, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=_RESULT_ARROW)
+
+
+def _floors(values: np.ndarray, row: np.ndarray, rows: int, k: int) -> np.ndarray:
+    """For each row the k-th highest of its ``values`` (sorted by ``row``), or minus infinity where it has fewer."""
+    floors = np.full(rows, -np.inf)
+    ends = np.searchsorted(row, np.arange(rows + 1))
+    for at in np.flatnonzero(np.diff(ends) > k):
+        part = values[ends[at] : ends[at + 1]]
+        floors[at] = np.partition(part, len(part) - k)[len(part) - k]
+    return floors

@@ -1,0 +1,51 @@
+"""The one order among equal scores: a hash of the ids, the same in Spark's expressions and in the numeric kernels.
+
+The order of ids themselves would favour the same items in every list. The hash is Spark's ``xxhash64`` of the user's
+id chained with the 64-bit hash of the item's id, so that a kernel needs two 64-bit numbers and no strings.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+Hashes = npt.NDArray[np.int64]
+
+_P1, _P2, _P3 = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
+_P4, _P5 = np.uint64(0x85EBCA77C2B2AE63), np.uint64(0x27D4EB2F165667C5)
+
+#: The seed that Spark's ``xxhash64`` starts from.
+SPARK_SEED = 42
+
+
+def id_hash(id_: str | Column) -> Column:
+    """The 64-bit hash of one id, as the kernels take it."""
+    return F.xxhash64(id_)
+
+
+def tie_order(left: str | Column, right: str | Column) -> Column:
+    """Where scores are equal, the pair (left id, right id) with the lower value comes first."""
+    return F.xxhash64(left, id_hash(right))
+
+
+def tie_hashes(left: Hashes, right: Hashes) -> Hashes:
+    """``tie_order`` from the ``id_hash`` of both ids, element by element.
+
+    It is xxHash64 of the eight bytes of ``right``, seeded with ``left`` (https://github.com/Cyan4973/xxHash).
+    """
+    with np.errstate(over="ignore"):
+        word = _rotated(right.view(np.uint64) * _P2, 31) * _P1
+        mixed = (left.view(np.uint64) + _P5 + np.uint64(8)) ^ word
+        mixed = _rotated(mixed, 27) * _P1 + _P4
+        mixed = (mixed ^ (mixed >> np.uint64(33))) * _P2
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * _P3
+        return (mixed ^ (mixed >> np.uint64(32))).view(np.int64)
+
+
+def number_hashes(numbers: Hashes) -> Hashes:
+    """Spark's ``xxhash64`` of one long each."""
+    return tie_hashes(np.full_like(numbers, SPARK_SEED), numbers)
+
+
+def _rotated(value: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.uint64]:
+    return (value << np.uint64(bits)) | (value >> np.uint64(64 - bits))

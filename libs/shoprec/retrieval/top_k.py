@@ -1,0 +1,149 @@
+"""Exact top-K of dot products: blocks of users against a stream of items, with a running threshold.
+
+Each task holds the vectors of its users and reads the item vectors once, as a stream sorted by number, batch after
+batch: one sgemm for a tile, a comparison with each user's current k-th score, and only what passes is looked at. Item
+vectors reach the tasks through a shuffle, one copy for each task, never through the driver; a task holds
+``users_per_task`` users and one Arrow batch of items, whatever the size of catalogue and user base.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from shoprec.retrieval import arrow
+from shoprec.retrieval.best import Best
+from shoprec.retrieval.ties import Hashes, id_hash
+
+#: Users whose vectors and lists one task holds: some 100 MB at k = 150.
+USERS_PER_TASK = 16_384
+#: Fewer users than this are not worth another copy of the items.
+LEAST_USERS_PER_TASK = 512
+#: Rows and columns of a tile of scores: 4 MiB, which stays in a core's cache.
+TILE_USERS, TILE_ITEMS = 256, 4_096
+
+_USER, _ITEM = 0, 1
+_RESULT = "user_id string, item_idx int, score double"
+_RESULT_ARROW = pa.schema([("user_id", pa.string()), ("item_idx", pa.int32()), ("score", pa.float64())])
+
+
+def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> DataFrame:
+    """The items of highest dot product for each user: ``new`` that the user has not seen, ``bought`` that they have.
+
+    :param users: user_id, vector array<float>, seen array<int> (item numbers; null: none)
+    :param items: item_id, item_idx int, vector array<float>; widths must agree
+    :return: user_id, item_idx, score (the float32 dot product); equal scores are decided by ``ties.tie_order``
+    :raises ValueError: within the Spark job, when a vector is not finite or widths differ
+    """
+    tasks = _tasks(users)
+    user_rows = users.select(
+        (F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks))).cast("int").alias("task"),
+        F.lit(_USER).alias("kind"),
+        "user_id",
+        F.lit(0).alias("item_idx"),
+        id_hash("user_id").alias("hash"),
+        "vector",
+        "seen",
+    )
+    item_rows = items.select(
+        F.explode(F.sequence(F.lit(0), F.lit(tasks - 1))).alias("task"),
+        F.lit(_ITEM).alias("kind"),
+        F.lit("").alias("user_id"),
+        "item_idx",
+        id_hash("item_id").alias("hash"),
+        "vector",
+        F.lit(None).cast("array<int>").alias("seen"),
+    )
+    stream = user_rows.unionByName(item_rows).repartitionById(tasks, F.col("task"))
+    stream = stream.sortWithinPartitions("kind", "item_idx", "hash", "user_id")
+
+    def search(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return _search(batches, new, bought)
+
+    return stream.drop("task").mapInArrow(search, _RESULT)
+
+
+def _tasks(users: DataFrame) -> int:
+    count = users.count()
+    parallel = int(users.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    return max(1, min(parallel, math.ceil(count / LEAST_USERS_PER_TASK)), math.ceil(count / USERS_PER_TASK))
+
+
+def _search(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterator[pa.RecordBatch]:
+    waiting: list[pa.RecordBatch] = []
+    groups: list[_Group] | None = None
+    for batch in batches:
+        first_item = int(np.searchsorted(arrow.numbers(batch, "kind"), _ITEM))
+        if first_item:
+            waiting.append(batch.slice(0, first_item))
+        rows = batch.slice(first_item)
+        if not rows.num_rows:
+            continue
+        if groups is None:
+            groups = _groups(waiting, new, bought)
+        numbers, hashes = arrow.numbers(rows, "item_idx").astype(np.int64), arrow.numbers(rows, "hash")
+        vectors = arrow.matrix(rows, "vector", "items")
+        if groups and groups[0].vectors.shape[1] != vectors.shape[1]:
+            raise ValueError(f"vectors of users are {groups[0].vectors.shape[1]} wide, of items {vectors.shape[1]}")
+        for start in range(0, len(numbers), TILE_ITEMS):
+            tile = slice(start, start + TILE_ITEMS)
+            for group in groups:
+                group.score(numbers[tile], hashes[tile], vectors[tile])
+    for group in groups or []:
+        yield group.result()
+
+
+def _groups(waiting: list[pa.RecordBatch], new: int, bought: int) -> list["_Group"]:
+    if not waiting:
+        return []
+    users = pa.Table.from_batches(waiting)
+    return [_Group(users.slice(at, TILE_USERS), new, bought) for at in range(0, users.num_rows, TILE_USERS)]
+
+
+class _Group:
+    """Up to ``TILE_USERS`` users of a task, with the best of what they have been offered."""
+
+    def __init__(self, users: pa.Table, new: int, bought: int) -> None:
+        self.ids = arrow.column(users, "user_id")
+        self.vectors = arrow.matrix(users, "vector", "users")
+        hashes = arrow.numbers(users, "hash")
+        lengths, seen = arrow.lists(users, "seen")
+        order = np.argsort(seen, kind="stable")
+        self.seen_items = seen[order].astype(np.int64)
+        self.seen_rows = np.repeat(np.arange(len(lengths)), lengths)[order]
+        self.new, self.bought = Best(hashes, new, np.float32), Best(hashes, bought, np.float32)
+
+    def score(self, numbers: np.ndarray, hashes: Hashes, vectors: np.ndarray) -> None:
+        """Offer one tile of items, sorted by number."""
+        scores = self.vectors @ vectors.T
+        rows, columns = self._seen_in(numbers)
+        self.bought.offer(rows, numbers[columns], scores[rows, columns], hashes[columns])
+        if not self.new.k:
+            return
+        scores[rows, columns] = -np.inf
+        # Before a row has a threshold of its own, the tile's k-th score serves: at least k entries reach it.
+        floor = self.new.floor
+        if len(numbers) > self.new.k and np.isneginf(floor).any():
+            at = len(numbers) - self.new.k
+            floor = np.maximum(floor, np.partition(scores, at, axis=1)[:, at])
+        hits = np.flatnonzero((scores >= floor[:, None]) & (scores > -np.inf))
+        rows, columns = np.divmod(hits, len(numbers))
+        self.new.offer(rows, numbers[columns], scores.ravel()[hits], hashes[columns])
+
+    def _seen_in(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, columns) of the tile that hold items which the user has seen."""
+        first, last = np.searchsorted(self.seen_items, [numbers[0], numbers[-1] + 1])
+        items, rows = self.seen_items[first:last], self.seen_rows[first:last]
+        columns = np.searchsorted(numbers, items)
+        there = numbers[columns] == items
+        return rows[there], columns[there]
+
+    def result(self) -> pa.RecordBatch:
+        """user_id, item_idx, score of both quotas."""
+        parts = [best.take() for best in (self.new, self.bought)]
+        row, item, score = (np.concatenate(part) for part in zip(*parts, strict=True))
+        columns = [self.ids.take(pa.array(row)), pa.array(item, pa.int32()), pa.array(score.astype(np.float64))]
+        return pa.RecordBatch.from_arrays(columns, schema=_RESULT_ARROW)

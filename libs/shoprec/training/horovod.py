@@ -1,0 +1,49 @@
+"""Horovod's collectives, and the Spark stage that starts its ranks. Nothing else imports horovod."""
+
+from collections.abc import Callable
+from typing import Any
+
+import horovod.torch as hvd
+import torch
+
+from shoprec.training.collectives import stack_sparse
+
+
+class HorovodCollectives:
+    """Ranks joined by Horovod: Gloo on CPUs, NCCL on GPUs where it was built with it."""
+
+    def __init__(self) -> None:
+        hvd.init()
+        self.rank, self.size = hvd.rank(), hvd.size()
+        self.local_rank, self.local_size = hvd.local_rank(), hvd.local_size()
+
+    def broadcast(self, tensor: torch.Tensor) -> None:
+        """Overwrite ``tensor`` with that of rank 0."""
+        hvd.broadcast_(tensor, root_rank=0, name="broadcast")
+
+    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over all ranks; the rows of a sparse tensor are gathered and added up on each."""
+        if not tensor.is_sparse:
+            return hvd.allreduce(tensor, op=hvd.Sum, name="reduce")
+        own = tensor.coalesce()
+        values = hvd.allgather_async(own.values(), name="values")
+        indices = hvd.allgather_async(own.indices().t().contiguous(), name="indices")
+        gathered = hvd.synchronize(values)
+        return stack_sparse([(hvd.synchronize(indices).t(), gathered)], tensor)
+
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        hvd.barrier()
+
+    def close(self) -> None:
+        """Leave the group."""
+        hvd.shutdown()
+
+
+def run_on_spark(
+    work: Callable[..., None], arguments: tuple[Any, ...], ranks: int, environment: dict[str, str]
+) -> None:
+    """Run ``work(*arguments)`` on ``ranks`` task slots of the active Spark session, as one barrier-like stage."""
+    import horovod.spark  # noqa: PLC0415 - needs Spark, which the ranks do without
+
+    horovod.spark.run(work, args=arguments, num_proc=ranks, env=environment, use_gloo=True, verbose=0)

@@ -1,0 +1,94 @@
+"""Every source of candidates, ready to propose to the planted shop: a new model adds an entry here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from shoprec.models.als import model as als
+from shoprec.models.als.config import AlsConfig
+from shoprec.models.item_knn import model as item_knn
+from shoprec.models.item_knn.config import ItemNeighboursConfig
+from shoprec.models.sources import KNOWN, CandidatesConfig, Drawn, Source
+from shoprec.models.two_tower.config import TwoTowerConfig
+from shoprec.models.two_tower.data import Inputs as TowerInputs
+from shoprec.models.two_tower.fit import fit as fit_towers
+from shoprec.training.storage import Folder
+from tests.contracts.planted import Planted
+
+#: What a model fits: name of the table -> rows. Lists fit nothing.
+Fitted = dict[str, DataFrame]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """One source. ``fit`` gives what it draws on; ``learns`` says whether its lists follow the planted tastes."""
+
+    name: str
+    fit: Callable[[Planted, Path], Fitted] = lambda shop, folder: {}
+    learns: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def only_bought(self) -> bool:
+        """Whether it knows nothing but what was bought before."""
+        return KNOWN[self.name].get("new") == 0
+
+    def source(self, new: int, bought: int) -> Source:
+        """Its settings with these quotas."""
+        told = {"new": 0 if self.only_bought else new, "bought": bought, "options": self.options}
+        return CandidatesConfig(sources={self.name: told}).sources[self.name]
+
+
+def drawn(fitted: Fitted) -> Drawn:
+    """The fitted rows, where sources look for them."""
+    return Drawn(lambda model: (fitted["users"], fitted["items"]), lambda kind: fitted["neighbours"])
+
+
+def _als(shop: Planted, folder: Path) -> Fitted:
+    config = AlsConfig(rank=6, iterations=8, blocks=2)
+    users, items = als.fit(shop.samples, shop.user_index, shop.item_index, config, seed=5)
+    return {"users": users, "items": items}
+
+
+def _two_tower(shop: Planted, folder: Path) -> Fitted:
+    spark, users, items = shop.spark, shop.user_index, shop.item_index
+    inputs = TowerInputs(
+        samples=shop.samples,
+        user_index=users,
+        item_index=items,
+        user_profiles=users.select("user_id", F.lit(1.0).alias("spend"), F.lit("x").alias("stage")),
+        item_features=items.select("item_id", F.lit(1.0).alias("lines"), F.lit("d").alias("department"), F.lit("t").alias("text_hash")),
+        text_embeddings=spark.createDataFrame([("e", "t", [1.0, 0.0])], "encoder string, text_hash string, vector array<float>"),
+    )
+    config = TwoTowerConfig(
+        launcher="in_process", ranks=1, width=8, hidden=16, negatives=16, lanes=4, batch=64, epochs=8, patience=8,
+        recent=8, temperature=0.2, learning_rate=0.01, validation_users=24, validation_k=5, user_words=("stage",),
+        item_words=("department",), user_numeric=("spend",), item_numeric=("lines",), snapshot_files=2,
+    )  # fmt: skip
+    trained = fit_towers(inputs, config, Folder(str(folder / "training")), Folder(str(folder / "model")), 5, lambda _: None)
+    return {"users": trained.users, "items": trained.items}
+
+
+def _similar(shop: Planted, folder: Path) -> Fitted:
+    config = ItemNeighboursConfig()
+    return {"neighbours": item_knn.similar(shop.purchases, shop.inputs.items, config)}
+
+
+def _bought_together(shop: Planted, folder: Path) -> Fitted:
+    config = ItemNeighboursConfig()
+    return {"neighbours": item_knn.bought_together(shop.purchases, shop.inputs.items, config)}
+
+
+MAKERS = (
+    Maker("als", _als, learns=True),
+    Maker("two_tower", _two_tower, learns=True),
+    Maker("item_knn", _similar, learns=True),
+    Maker("bought_together", _bought_together, learns=True),
+    Maker("popular"),
+    Maker("trending"),
+    Maker("buy_again"),
+)

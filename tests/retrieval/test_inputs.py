@@ -1,0 +1,57 @@
+"""What sources start from, by hand."""
+
+from datetime import date, datetime
+
+import pytest
+from pyspark.sql import functions as F
+
+from shoprec.retrieval.inputs import decay, exact_sum, purchases_of, users_with_seen
+
+AS_OF = date(2020, 3, 1)
+
+
+def interactions(spark, *rows):
+    columns = "user_id string, item_id string, market string, basket_id string, event_at timestamp, type string"
+    return spark.createDataFrame(list(rows), columns)
+
+
+def test_only_purchases_of_indexed_items_before_the_day_count(spark):
+    when = datetime(2020, 2, 28, 23, 30)
+    rows = interactions(
+        spark,
+        ("u", "x", "a", "b1", when, "purchase"),
+        ("u", "x", "a", "b1", when, "view"),
+        ("u", "x", "a", "b1", when, "return"),
+        ("u", "unknown", "a", "b1", when, "purchase"),
+        ("u", "x", "a", "b2", datetime(2020, 3, 1), "purchase"),
+        ("u", "y", "a", None, datetime(2020, 2, 29, 23, 59, 59), "purchase"),
+    )
+    items = spark.createDataFrame([("x", 7), ("y", 8)], "item_id string, item_idx int")
+    found = {tuple(row) for row in purchases_of(rows, items, AS_OF).collect()}
+    assert found == {
+        ("u", 7, "a", "b1", date(2020, 2, 28)),
+        ("u", 8, "a", "day/u/2020-02-29", date(2020, 2, 29)),
+    }
+
+
+def test_seen_items_are_distinct_and_every_user_of_the_index_is_there(spark):
+    purchases = spark.createDataFrame([("u", 3), ("u", 1), ("u", 3), ("gone", 1)], "user_id string, item_idx int")
+    index = spark.createDataFrame([("u", 0, "a"), ("v", 1, "b")], "user_id string, user_idx int, market string")
+    rows = {(r["user_id"], r["market"], tuple(r["seen"] or ())) for r in users_with_seen(index, purchases).collect()}
+    assert rows == {("u", "a", (1, 3)), ("v", "b", ())}
+
+
+def test_exact_sums_do_not_depend_on_order(spark):
+    rows = spark.range(20_000).withColumn("value", F.exp(-F.col("id") / 3000))
+    sums = {
+        rows.repartition(parts, "id").agg(exact_sum(F.col("value"))).first()[0] for parts in (1, 3, 8)
+    }
+    assert len(sums) == 1
+    # A geometric series: (1 - q^n) / (1 - q), rounded in each term by at most 2^-31.
+    q = 2.718281828459045 ** (-1 / 3000)
+    assert sums.pop() == pytest.approx((1 - q**20_000) / (1 - q), abs=20_000 * 2**-31)
+
+
+def test_a_weight_halves_with_each_half_life(spark):
+    weights = spark.createDataFrame([(0,), (10,), (30,)], "age int").select(decay(F.col("age"), 10.0))
+    assert [row[0] for row in weights.collect()] == pytest.approx([1, 0.5, 0.125])

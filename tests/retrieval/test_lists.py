@@ -1,0 +1,46 @@
+"""Shares of a market's list and the order of lists, by hand."""
+
+from pyspark.sql import functions as F
+
+from shoprec.retrieval.lists import best_of, for_users, ranked
+from shoprec.retrieval.ties import tie_order
+
+
+def test_each_user_gets_the_first_new_and_the_first_bought(spark):
+    lists = spark.createDataFrame(
+        [("a", item, 1.0 - item / 10) for item in range(6)] + [("b", 9, 0.5)], "market string, item_idx int, score double"
+    )
+    users = spark.createDataFrame(
+        [("u1", "a", [0, 2, 5]), ("u2", "a", None), ("u3", "b", [9]), ("u4", "c", None)],
+        "user_id string, market string, seen array<int>",
+    )
+    found = {}
+    for row in for_users(lists, users, 2, 2).orderBy(F.desc("score")).collect():
+        found.setdefault(row["user_id"], []).append((row["item_idx"], row["score"]))
+    assert found == {
+        "u1": [(0, 1.0), (1, 0.9), (2, 0.8), (3, 0.7)],
+        "u2": [(0, 1.0), (1, 0.9)],
+        "u3": [(9, 0.5)],
+    }
+    assert {row["item_idx"] for row in for_users(lists, users, 0, 5).collect()} == {0, 2, 5, 9}
+    assert {row["item_idx"] for row in for_users(lists, users, 1, 0).collect()} == {1, 0}
+
+
+def test_ranks_follow_the_score_and_ties_the_hash(spark):
+    scored = spark.createDataFrame(
+        [("u", 0, 1.0), ("u", 1, 2.0), ("u", 2, 1.0), ("v", 0, 3.0), ("w", 0, 1.0)],
+        "user_id string, item_idx int, score double",
+    )
+    users = spark.createDataFrame([("u", "a"), ("v", "b")], "user_id string, market string")
+    items = spark.createDataFrame([("x", 0), ("y", 1), ("z", 2)], "item_id string, item_idx int")
+    hashes = spark.createDataFrame([("u", "x"), ("u", "z")], "u string, i string").select(tie_order("u", "i")).collect()
+    tied = ["x", "z"] if hashes[0][0] < hashes[1][0] else ["z", "x"]
+    rows = {(r["user_id"], r["rank"]): (r["market"], r["item_id"], r["score"]) for r in ranked(scored, users, items).collect()}
+    assert rows == {
+        ("u", 1): ("a", "y", 2.0),
+        ("u", 2): ("a", tied[0], 1.0),
+        ("u", 3): ("a", tied[1], 1.0),
+        ("v", 1): ("b", "x", 3.0),
+    }
+    best = {(r["user_id"], r["item_idx"]) for r in best_of(scored.where("user_id = 'u'"), "user_id", items, 2).collect()}
+    assert best == {("u", 1), ("u", {"x": 0, "z": 2}[tied[0]])}

@@ -1,0 +1,119 @@
+"""Exact top-K against brute force, ties included."""
+
+import numpy as np
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
+
+from shoprec.retrieval import top_k as module
+from shoprec.retrieval.ties import id_hash, tie_hashes
+from shoprec.retrieval.top_k import top_k
+
+VECTORS = "vector array<float>"
+
+
+def tables(spark, users, items, seen):
+    user_rows = [(f"u{n}", vector.tolist(), seen.get(n)) for n, vector in enumerate(users)]
+    item_rows = [(f"i{n}", n, vector.tolist()) for n, vector in enumerate(items)]
+    return (
+        spark.createDataFrame(user_rows, f"user_id string, {VECTORS}, seen array<int>"),
+        spark.createDataFrame(item_rows, f"item_id string, item_idx int, {VECTORS}"),
+    )
+
+
+def brute_force(spark, users, items, seen, new, bought):
+    """Every score, sorted by (score, Spark's own hash): {user: [(item, score)]} of both quotas."""
+
+    def hashes(prefix, count):
+        ids = spark.createDataFrame([(f"{prefix}{n}", n) for n in range(count)], "id string, n int")
+        return np.array([row[0] for row in ids.orderBy("n").select(id_hash("id")).collect()], dtype=np.int64)
+
+    user_hashes, item_hashes = hashes("u", len(users)), hashes("i", len(items))
+    scores, answer = users @ items.T, {}
+    for user in range(len(users)):
+        ties = tie_hashes(np.full(len(items), user_hashes[user]), item_hashes)
+        order = sorted(range(len(items)), key=lambda item: (-scores[user, item], ties[item]))
+        known = set(seen.get(user) or [])
+        fresh, old = [i for i in order if i not in known], [i for i in order if i in known]
+        answer[f"u{user}"] = {(i, float(scores[user, i])) for i in fresh[:new] + old[:bought]}
+    return answer
+
+
+def found(result):
+    lists = {}
+    for row in result.collect():
+        lists.setdefault(row["user_id"], []).append((row["item_idx"], row["score"]))
+    assert all(len(one) == len(set(one)) for one in lists.values())
+    return {user: set(one) for user, one in lists.items()}
+
+
+# Whole numbers make dot products exact and ties frequent: three levels in four dimensions leave some 17 scores.
+@pytest.mark.parametrize(("levels", "new", "bought"), [(2, 20, 5), (3, 1, 0), (50, 7, 100), (3, 0, 4)])
+def test_equal_to_brute_force_with_ties(spark, levels, new, bought, monkeypatch):
+    monkeypatch.setattr(module, "LEAST_USERS_PER_TASK", 16)
+    draw = np.random.default_rng(levels)
+    users = draw.integers(0, levels, (40, 4)).astype(np.float32)
+    items = draw.integers(-1, levels, (300, 4)).astype(np.float32)
+    users[3] = 0
+    seen = {n: sorted(draw.choice(300, size=n, replace=False).tolist()) for n in range(0, 40, 3)} | {5: None, 6: []}
+    result = found(top_k(*tables(spark, users, items, seen), new, bought))
+    expected = brute_force(spark, users, items, seen, new, bought)
+    assert result == {user: items for user, items in expected.items() if items}
+
+
+def test_many_tiles_and_groups_change_nothing(spark):
+    draw = np.random.default_rng(1)
+    users, items = draw.integers(0, 3, (70, 3)), draw.integers(0, 3, (1000, 3))
+    rows = tables(spark, users.astype(np.float32), items.astype(np.float32), {1: [0, 999], 2: list(range(0, 1000, 2))})
+    whole = found(top_k(*rows, 30, 10))
+    stream = module._search
+    small = {"TILE_USERS": 16, "TILE_ITEMS": 64}
+    batches = list(_stream(*rows))
+    for name, value in small.items():
+        setattr(module, name, value)
+    try:
+        tables_out = [batch.to_pylist() for batch in stream(batches, 30, 10)]
+    finally:
+        module.TILE_USERS, module.TILE_ITEMS = 256, 4096
+    assert {r["user_id"] for part in tables_out for r in part} == set(whole)
+    for part in tables_out:
+        for row in part:
+            assert (row["item_idx"], row["score"]) in whole[row["user_id"]]
+    assert sum(map(len, tables_out)) == sum(map(len, whole.values()))
+
+
+def _stream(users, items):
+    """What a task receives, in batches of 90 rows that mix users and items."""
+    columns = ["kind", "user_id", "item_idx", "hash", "vector", "seen"]
+    user_rows = users.select(
+        F.lit(0).alias("kind"), "user_id", F.lit(0).alias("item_idx"), id_hash("user_id").alias("hash"), "vector", "seen"
+    )
+    item_rows = items.select(
+        F.lit(1).alias("kind"),
+        F.lit("").alias("user_id"),
+        "item_idx",
+        id_hash("item_id").alias("hash"),
+        "vector",
+        F.lit(None).cast("array<int>").alias("seen"),
+    )
+    table = user_rows.union(item_rows).orderBy("kind", "item_idx", "user_id").select(*columns).toArrow()
+    return table.combine_chunks().to_batches(max_chunksize=90)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("side", ["users", "items"])
+def test_numbers_that_are_not_finite_are_refused(spark, bad, side):
+    users, items = np.ones((3, 2), np.float32), np.ones((4, 2), np.float32)
+    (users if side == "users" else items)[1, 1] = bad
+    with pytest.raises(PySparkException, match=f"vectors of {side} hold non-finite numbers in 1 of"):
+        top_k(*tables(spark, users, items, {}), 2).collect()
+
+
+def test_widths_must_agree(spark):
+    users, items = np.ones((3, 2), np.float32), np.ones((4, 3), np.float32)
+    with pytest.raises(PySparkException, match="vectors of users are 2 wide, of items 3"):
+        top_k(*tables(spark, users, items, {}), 2).collect()
+
+
+def test_no_items_give_no_lists(spark):
+    assert top_k(*tables(spark, np.ones((3, 2), np.float32), np.ones((0, 2)), {}), 2).count() == 0
