@@ -1,0 +1,1 @@
+"""What leaves the suite: recommendations as files, with a manifest that proves them whole."""

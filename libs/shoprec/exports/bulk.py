@@ -1,0 +1,124 @@
+"""Bulk files with a manifest, on any store: Spark writes the parts, and the manifest, put last, makes them seen.
+
+An export is a folder that holds ``manifest.json`` and a folder ``v<n>`` with the files that the manifest names. A new
+export writes ``v<n+1>`` while readers still hold to the old manifest; putting the new manifest is the one step that
+changes what they see, and needs no renaming of folders, which object stores do not have. What no manifest names is
+then removed: leftovers of a run that died, too.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from shoprec.errors import ContractBroken
+from shoprec.exports import files
+
+MANIFEST = "manifest.json"
+
+#: Spark's name for each format, and the options it is written with.
+_SPARK = {"parquet": ("parquet", {"compression": "zstd"}), "jsonl": ("json", {"ignoreNullFields": "false"})}
+
+
+def export(
+    documents: DataFrame, out: str, formats: Sequence[str], users_per_file: int, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Write ``documents`` (as of ``exports.recommendations``) below ``out`` and return the manifest, put last.
+
+    The manifest holds ``facts``, ``users``, ``recommendations`` (per list) and for each file its path, format, bytes,
+    SHA-256, users and recommendations per list, counted by reading back what was written.
+
+    :raises ContractBroken: two formats came out with different counts
+    """
+    root = files.absolute(out.rstrip("/"))
+    version = _version(root) + 1
+    files.remove(f"{root}/v{version}")
+    written = documents.persist()
+    try:
+        entries = [one for name in formats for one in _write(written, root, f"v{version}/{name}", name, users_per_file)]
+    finally:
+        written.unpersist()
+    counts = {name: _totals([e for e in entries if e["format"] == name]) for name in formats}
+    if len({json.dumps(count, sort_keys=True) for count in counts.values()}) != 1:
+        raise ContractBroken(f"export to {root}: the formats differ in what they hold: {counts} — export again")
+    manifest = {**facts, **counts[formats[0]], "version": version, "files": entries}
+    files.write(f"{root}/{MANIFEST}", json.dumps(manifest, indent=2, sort_keys=True).encode())
+    for name in files.folders(root):
+        if name.startswith("v") and name != f"v{version}":
+            files.remove(f"{root}/{name}")
+    return manifest
+
+
+def _version(root: str) -> int:
+    manifest = files.read(f"{root}/{MANIFEST}")
+    return json.loads(manifest)["version"] if manifest else 0
+
+
+def _write(documents: DataFrame, root: str, folder: str, name: str, users_per_file: int) -> list[dict[str, Any]]:
+    """The manifest's entries of one format's files, in order of path."""
+    form, options = _SPARK[name]
+    target = f"{root}/{folder}"
+    documents.write.mode("errorifexists").options(**options, maxRecordsPerFile=users_per_file).format(form).save(target)
+    return _entries(documents, target, folder, name)
+
+
+def _entries(documents: DataFrame, target: str, folder: str, name: str) -> list[dict[str, Any]]:
+    spark, (form, _) = documents.sparkSession, _SPARK[name]
+    parts = spark.read.format("binaryFile").option("pathGlobFilter", "part-*").load(target)
+    # Files are hashed where they are read, whole: users_per_file bounds their size.
+    hashed = parts.select(F.col("path"), F.col("length").alias("bytes"), F.sha2("content", 256).alias("sha256"))
+    back = spark.read.schema(documents.schema).format(form).load(target)
+    counted = back.groupBy(F.col("_metadata.file_name").alias("file")).agg(
+        F.count("user_id").alias("users"),
+        F.sum(F.size("all")).alias("all"),
+        F.sum(F.size("discovery")).alias("discovery"),
+    )
+    file = F.element_at(F.split("path", "/"), -1)
+    rows = hashed.withColumn("file", file).join(counted, on="file", how="left").orderBy("file").collect()
+    return [
+        {
+            "path": f"{folder}/{row['file']}", "format": name, "bytes": row["bytes"], "sha256": row["sha256"],
+            "users": row["users"] or 0, "recommendations": {"all": row["all"] or 0, "discovery": row["discovery"] or 0},
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _totals(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    lists = ("all", "discovery")
+    return {
+        "users": sum(entry["users"] for entry in entries),
+        "recommendations": {name: sum(entry["recommendations"][name] for entry in entries) for name in lists},
+    }
+
+
+def verify(out: str) -> dict[str, Any]:
+    """Hold the files of an export against its manifest, and return the manifest. Needs no Spark.
+
+    :raises ContractBroken: there is no manifest, or files are missing, surplus or changed; the message names them
+    """
+    root = files.absolute(out.rstrip("/"))
+    content = files.read(f"{root}/{MANIFEST}")
+    if content is None:
+        raise ContractBroken(f"there is no {MANIFEST} in {root}: no export was finished there — run the job export")
+    manifest = json.loads(content)
+    named = {entry["path"]: entry for entry in manifest["files"]}
+    there = {
+        p: size
+        for p, size in files.listing(f"{root}/v{manifest['version']}").items()
+        if p.split("/")[-1].startswith("part-")
+    }
+    there = {f"v{manifest['version']}/{path}": size for path, size in there.items()}
+    broken = [f"{path} is missing" for path in sorted(named.keys() - there.keys())]
+    broken += [f"{path} is not in the manifest" for path in sorted(there.keys() - named.keys())]
+    for path in sorted(named.keys() & there.keys()):
+        if there[path] != named[path]["bytes"]:
+            broken.append(f"{path} has {there[path]} bytes instead of {named[path]['bytes']}")
+        elif files.sha256(f"{root}/{path}") != named[path]["sha256"]:
+            broken.append(f"{path} was changed: its SHA-256 is not the manifest's")
+    if broken:
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        raise ContractBroken(f"export {root}: {'; '.join(broken[:5])}{more} — export again")
+    return manifest

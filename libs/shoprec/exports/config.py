@@ -1,0 +1,17 @@
+"""Settings of the export."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shoprec.settings import Settings
+
+
+class ExportConfig(Settings):
+    """Settings of the job export."""
+
+    out: str = Field("", description="folder or URI that receives the export; empty: <files>/exports/<run_id>")
+    formats: tuple[Literal["parquet", "jsonl"], ...] = Field(
+        ("parquet", "jsonl"), min_length=1, description="formats that are written: parquet, jsonl"
+    )
+    users_per_file: int = Field(10_000, ge=1, le=100_000, description="most users a file, 1 to 100,000")

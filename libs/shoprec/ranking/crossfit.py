@@ -1,0 +1,60 @@
+"""Out-of-fold figures: each user's candidates scored by trees that never saw that user."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from shoprec.ranking.ranker import Ranker
+
+
+def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], fold: Column, sources: Sequence[str]) -> DataFrame:
+    """Scores each row by the ranker of its fold: user_id, item_id, label, margin and rank_<source>.
+
+    ``rankers[f]`` must have been trained without the users of fold f.
+    """
+    kept = ("user_id", "item_id", "label", *(f"rank_{source}" for source in sources))
+    fields = [field.simpleString().replace(":", " ", 1) for field in labelled.select(*kept).schema]
+
+    def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            folds = batch.column("fold").to_numpy()
+            matrix = rankers[0].matrix(batch)
+            margins = np.zeros(batch.num_rows)
+            for number, ranker in enumerate(rankers):
+                mine = folds == number
+                if mine.any():
+                    margins[mine] = ranker.margins(matrix[mine])
+            yield batch.select(kept).append_column("margin", pa.array(margins))
+
+    needed = dict.fromkeys((*kept, *rankers[0].names))
+    return labelled.select(*needed, fold.alias("fold")).mapInArrow(score, ", ".join([*fields, "margin double"]))
+
+
+def ndcg(scored: DataFrame, bought: DataFrame, sources: Sequence[str], k: int) -> DataFrame:
+    """One row: mean NDCG@k of the ranker ("fused") and of each source, and how many users were judged.
+
+    ``scored`` as of ``out_of_fold``; ``bought``: user_id and item_id, the distinct purchases of the judged users. The
+    best possible list holds all that a user bought, candidate or not; a user without candidates counts 0.
+    """
+    rank = F.row_number().over(
+        Window.partitionBy("user_id").orderBy(F.desc("margin"), F.xxhash64("user_id", "item_id"))
+    )
+    subjects: Mapping[str, Column] = {"fused": F.col("rank_fused"), **{s: F.col(f"rank_{s}") for s in sources}}
+    gains = {
+        name: F.sum(F.when((place <= k) & (F.col("label") == 1), 1 / F.log2(place + 1.0)).otherwise(0.0))
+        for name, place in subjects.items()
+    }
+    found = (
+        scored.withColumn("rank_fused", rank).groupBy("user_id").agg(*(g.alias(f"gain_{n}") for n, g in gains.items()))
+    )
+    best = F.array(*(F.lit(sum(1 / math.log2(r + 1) for r in range(1, n + 1))) for n in range(1, k + 1)))
+    wanted = bought.groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("wanted"))
+    ideal = F.element_at(best, F.least(F.col("wanted"), F.lit(k)))
+    return wanted.join(found, on="user_id", how="left").agg(
+        *(F.avg(F.coalesce(f"gain_{name}", F.lit(0.0)) / ideal).alias(name) for name in subjects),
+        F.count(F.lit(1)).alias("users"),
+    )

@@ -1,0 +1,82 @@
+"""Learning the ranker: gradient boosted trees on the candidates of an earlier day, by XGBoost's Spark estimator.
+
+Candidates without a purchase are thinned by a hash of their key, and those that stay weigh as many as they stand for,
+so that the thinning changes no expected count and the probabilities stay what they were.
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from xgboost.spark import SparkXGBClassifier
+
+from shoprec.errors import ContractBroken
+from shoprec.ranking.config import RankingConfig
+
+_HASH_STEPS = 1_000_000
+
+
+def fold(seed: int, folds: int) -> Column:
+    """The part, 0 … folds - 1, that a user's rows belong to: by a hash, so that no user is in two."""
+    return F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(folds)).cast("int")
+
+
+def taken(share: float, seed: int, *ids: str) -> Column:
+    """True for about ``share`` of the values of ``ids``, the same in every run with this ``seed``."""
+    return F.pmod(F.xxhash64(*ids, F.lit(f"taken {seed}")), F.lit(_HASH_STEPS)) < int(share * _HASH_STEPS)
+
+
+def learnt_from(user_index: DataFrame, seed: int, settings: RankingConfig) -> Column:
+    """True for the users that the ranker learns from: all, or about ``training_users`` where there are more."""
+    return taken(min(1.0, settings.training_users / max(1, user_index.count())), seed, "user_id")
+
+
+def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig) -> DataFrame:
+    """The rows to learn from: ``names``, label, weight and fold, in as many sorted partitions as there are workers.
+
+    ``labelled`` as of ``ranking.features.labelled``. Every purchase is kept with weight 1, and ``negative_share`` of
+    the rest with its inverse. Partitions and order follow from hashes of the ids: equal rows make equal trees.
+    """
+    share = settings.negative_share
+    bought = F.col("label") == 1
+    order = F.xxhash64("user_id", "item_id", F.lit(seed))
+    return (
+        labelled.where(bought | taken(share, seed, "user_id", "item_id"))
+        .withColumns(
+            {"weight": F.when(bought, 1.0).otherwise(1 / share), "fold": fold(seed, settings.folds), "order": order}
+        )
+        .repartition(settings.workers, "order")
+        .sortWithinPartitions("order", "user_id", "item_id")
+        .select(*names, "label", "weight", "fold")
+    )
+
+
+def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig) -> bytes:
+    """A booster's JSON, fitted on ``rows`` (as of ``training_rows``): log-odds of a purchase.
+
+    Nulls are missing values, which every split sends its own way.
+
+    :raises ContractBroken: there is nothing to tell apart: no row, or rows of one label only
+    """
+    counts = rows.agg(F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("bought")).first()
+    if not 0 < counts["bought"] < counts["rows"]:
+        raise ContractBroken(
+            f"the ranker has nothing to learn from: of {counts['rows']} candidates, {counts['bought']} were bought "
+            "within the horizon — check that candidates for as_of - horizon were made, and that purchases followed"
+        )
+    estimator = SparkXGBClassifier(
+        features_col=list(names),
+        label_col="label",
+        weight_col="weight",
+        num_workers=settings.workers,
+        n_estimators=settings.trees,
+        max_depth=settings.depth,
+        learning_rate=settings.learning_rate,
+        min_child_weight=settings.min_child_weight,
+        colsample_bytree=settings.column_share,
+        max_bin=settings.bins,
+        tree_method="hist",
+        random_state=seed,
+        verbose=False,
+    )
+    return bytes(estimator.fit(rows).get_booster().save_raw("json"))

@@ -1,0 +1,137 @@
+"""From scored candidates to a user's two lists: the seen-item policy, diversity, and what spoke for each item."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+
+from shoprec.contracts.gold import LISTS
+from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.ranker import Ranker, Vector
+from shoprec.ranking.surroundings import surround
+
+Indices = NDArray[np.int64]
+
+_IDS = ("user_id", "item_id", "market")
+
+#: Facts that reasons are made of; they travel with the rows that are kept.
+FACTS = (
+    "pair_days", "pair_age", "pair_gap", "category_days", "category_age", "brand_days", "price_ratio",
+    "item_display_now", "item_mailer_now", "item_discount_frequency", "item_users_28d", "item_trend_28d",
+)  # fmt: skip
+
+#: The family of each feature, by how its name begins; the first that fits. Sources named nowhere are matters of taste.
+_FAMILIES = (
+    ("user_", ""), ("proposals", ""), ("best_rank", ""),
+    ("score_buy_again", "repeat"), ("rank_buy_again", "repeat"), ("pair_", "repeat"),
+    ("score_item_knn", "similar"), ("rank_item_knn", "similar"),
+    ("score_popular", "popular"), ("rank_popular", "popular"),
+    ("score_trending", "trend"), ("rank_trending", "trend"), ("item_trend", "trend"),
+    ("score_", "taste"), ("rank_", "taste"),
+    ("item_display", "offer"), ("item_mailer", "offer"), ("item_promotion", "offer"), ("item_discount", "offer"),
+    ("item_coupon", "offer"), ("price_", "price"), ("item_price", "price"), ("item_", "popular"),
+    ("brand_", "brand"), ("department_", "category"), ("category_", "category"), ("subcategory_", "category"),
+)  # fmt: skip
+
+
+def choose(scores: Vector, groups: Indices, ties: Indices, k: int, discount: float, cap: int) -> Indices:
+    """The places of at most ``k`` candidates, best first: a pure function of the candidates, whatever their order.
+
+    Greedy: the next is always the one with the highest score · (1 - discount)^n, n being how many of its group are in
+    the list already; a group gives ``cap`` items at most. As a group's own items come in order of score, the j-th
+    best of a group is met with n = j - 1, so one sort gives what the greedy search would. Group -1 (none known) is
+    never held back.
+
+    :param scores: probabilities; ``groups``: category numbers, -1 for none; ``ties``: hashes that order equal scores
+    """
+    by_group = np.lexsort((ties, -scores, groups))
+    sorted_groups = groups[by_group]
+    starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
+    lengths = np.diff(np.r_[starts, len(groups)])
+    before = np.empty(len(groups), dtype=np.int64)
+    before[by_group] = np.arange(len(groups)) - np.repeat(starts, lengths)
+    before[groups == -1] = 0
+    allowed = np.flatnonzero(before < cap)
+    worth = scores * (1.0 - discount) ** before
+    order = np.lexsort((ties[allowed], -scores[allowed], -worth[allowed]))
+    return allowed[order[:k]]
+
+
+def families(contributions: NDArray[np.float32], names: Sequence[str]) -> list[list[str]]:
+    """For each row, the families of features that spoke for the item, strongest first."""
+    kinds = sorted({kind for name in names if (kind := family(name))})
+    member = np.array([[family(name) == kind for kind in kinds] for name in names], dtype=np.float32)
+    totals = contributions @ member
+    order = np.argsort(-totals, axis=1, kind="stable")
+    return [[kinds[i] for i in row if totals[r, i] > 0] for r, row in enumerate(order)]
+
+
+def family(name: str) -> str:
+    """The kind of reason that a feature belongs to; '' for what is the same for all of a user's candidates."""
+    return next((kind for start, kind in _FAMILIES if name.startswith(start)), "taste")
+
+
+@dataclass(frozen=True)
+class ListMaker:
+    """Turns one user's candidates into rows of both lists."""
+
+    ranker: Ranker
+    settings: RankingConfig
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """One user's rows, as of ``ranking.features.pair_rows``, in; the kept rows of both lists out."""
+        rows = surround(rows, self.ranker.names, self.settings.sources)
+        matrix = self.ranker.matrix(rows)
+        scores = self.ranker.probabilities(self.ranker.margins(matrix))
+        kept = {name: self._choose(rows, scores, name) for name in LISTS}
+        places = np.concatenate([kept[name] for name in LISTS])
+        distinct, inverse = np.unique(places, return_inverse=True)
+        why = families(self.ranker.contributions(matrix[distinct]), self.ranker.names)
+        carried = rows.select(carried_columns(self.settings.sources)).take(pa.array(places))
+        made = {
+            "list": pa.array([name for name in LISTS for _ in kept[name]], pa.string()),
+            "rank": pa.array(np.concatenate([np.arange(1, len(kept[name]) + 1) for name in LISTS]), pa.int32()),
+            "score": pa.array(scores[places]),
+            "families": pa.array([why[i] for i in inverse], pa.list_(pa.string())),
+        }
+        for name, values in made.items():
+            carried = carried.append_column(name, values)
+        return carried
+
+    def _choose(self, rows: pa.Table, scores: Vector, name: str) -> Indices:
+        groups = rows.column("category").fill_null(-1).to_numpy()
+        ties = rows.column("tie").to_numpy()
+        allowed = np.arange(rows.num_rows)
+        if name == "discovery":
+            allowed = np.flatnonzero(rows.column("pair_days").to_numpy() == 0)
+        s = self.settings
+        best = choose(scores[allowed], groups[allowed], ties[allowed], s.k, s.category_discount, s.category_cap)
+        return allowed[best]
+
+
+def carried_columns(sources: Sequence[str]) -> list[str]:
+    """Columns that the kept rows bring along: who, what, where, the sources' ranks, and the facts of the reasons."""
+    return [*_IDS, *(f"rank_{source}" for source in sources), *FACTS]
+
+
+def lists(rows: DataFrame, ranker: Ranker, settings: RankingConfig) -> DataFrame:
+    """Both lists of every user: carried columns, list, rank, score and families (array<string>, strongest first).
+
+    ``rows`` as of ``ranking.features.pair_rows``: features are made, scored and cut to the lists in one kernel, so
+    that the wide rows never leave it. The list 'discovery' holds only items that the user never bought; a user with
+    no such candidate has none.
+    """
+    floats = carried_columns(settings.sources)[len(_IDS) :]
+    schema = ", ".join([
+        *(f"{name} string" for name in _IDS), *(f"{name} float" for name in floats),
+        "list string", "rank int", "score double", "families array<string>",
+    ])  # fmt: skip
+    maker = ListMaker(ranker, settings)
+
+    def make(rows: pa.Table) -> pa.Table:
+        return maker(rows)
+
+    return rows.groupBy("user_id").applyInArrow(make, schema)

@@ -1,0 +1,140 @@
+"""A small lake with all that the jobs recommendations and export read: users who buy their favourites again."""
+
+from datetime import date, datetime, time, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from shoprec.context import JobContext
+from shoprec.contracts import TABLES, Column, Table
+from shoprec.contracts.gold import CANDIDATES, ITEM_NEIGHBOURS, USER_INDEX
+from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
+from shoprec.contracts.silver import INTERACTIONS
+from shoprec.exports.config import ExportConfig
+from shoprec.job import load_job
+from shoprec.lake import Lake
+from shoprec.ranking.config import RankingConfig
+
+AS_OF, HORIZON, RUN = date(2024, 4, 1), 14, "run-1"
+EARLIER = AS_OF - timedelta(days=HORIZON)
+USERS, ITEMS, CATEGORIES = 150, 40, 4
+SOURCES = ("item_knn", "buy_again")
+RANKING = RankingConfig(
+    sources=SOURCES, k=20, trees=15, depth=3, min_child_weight=5, negative_share=0.5, category_cap=8, half_life_days=30
+)
+
+
+def context(lake: Lake, job: str, files: str, **more: Any) -> JobContext:
+    """What ``job`` is given for the planted run; ``more`` are settings of the export."""
+    told = SimpleNamespace(
+        jobs={"recommendations": RANKING, "export": ExportConfig(**more)},
+        horizon=HORIZON, seed=11, env=SimpleNamespace(files=files), shop=SimpleNamespace(name="planted"),
+    )  # fmt: skip
+    return JobContext(load_job(job), told, lake, AS_OF, RUN)
+
+
+def purchases() -> list[tuple[str, str, date]]:
+    """What was bought in the 84 days before the as-of date: four favourites about weekly, others seldom."""
+    rng = np.random.default_rng(8)
+    bought = []
+    for user in range(USERS):
+        first = rng.integers(CATEGORIES)
+        likely = [item for item in range(ITEMS) if item % CATEGORIES == first]
+        favourites = rng.choice(likely, 4, replace=False)
+        for age in range(1, 85):
+            for item in favourites:
+                if rng.random() < 1 / 7:
+                    bought.append((f"u{user}", f"i{item}", AS_OF - timedelta(days=age)))
+            if rng.random() < 0.1:
+                bought.append((f"u{user}", f"i{rng.integers(ITEMS)}", AS_OF - timedelta(days=age)))
+    return sorted(set(bought))
+
+
+def plant(lake: Lake, bought: list[tuple[str, str, date]]) -> None:
+    """Write every table that the jobs read, for the as-of date and for one horizon earlier."""
+    lake.ensure(TABLES.values())
+    months = sorted({day.isoformat()[:7] for _, _, day in bought})
+    for month in months:
+        rows = [event(*one) for one in bought if one[2].isoformat().startswith(month)]
+        put(lake, INTERACTIONS, rows, month=month)
+    for day in (EARLIER, AS_OF):
+        known = [one for one in bought if one[2] < day]
+        slot = {"as_of": day, "run_id": RUN}
+        users = [{"user_id": f"u{i}", "market": "m", "user_idx": i} for i in range(USERS)]
+        put(lake, USER_INDEX, users, **slot)
+        put(lake, USER_PROFILES, [{**one, "baskets": 20, "gap_days": 3.0} for one in users], **slot)
+        items = [
+            {"item_id": f"i{i}", "name": f"Item {i}", "department": "food", "category": f"C{i % CATEGORIES}"}
+            for i in range(ITEMS)
+        ]
+        put(lake, ITEM_FEATURES, items, **slot)
+        for source, rows in candidates(known).items():
+            put(lake, CANDIDATES, rows, source=source, **slot)
+    near = [
+        {"item_id": f"i{i}", "neighbour_id": f"i{(i + CATEGORIES * step) % ITEMS}", "similarity": 0.5, "support": 3,
+         "rank": step}
+        for i in range(ITEMS) for step in (1, 2, 3)
+    ]  # fmt: skip
+    put(lake, ITEM_NEIGHBOURS, near, kind="similar", as_of=AS_OF, run_id=RUN)
+
+
+def event(user: str, item: str, day: date, **more: Any) -> dict[str, Any]:
+    """A purchase at noon of ``day``, known at once."""
+    at = datetime.combine(day, time(12))
+    key = f"{user}-{item}-{day}"
+    return {"event_id": key, "event_key": key, "event_at": at, "known_at": at, "type": "purchase", "user_id": user,
+            "item_id": item, "quantity": 1, "amount": 2, "month": day.isoformat()[:7], **more}  # fmt: skip
+
+
+def candidates(known: list[tuple[str, str, date]]) -> dict[str, list[dict[str, Any]]]:
+    """buy_again: what the user bought, by times; item_knn: the user's main category, and noise."""
+    rng = np.random.default_rng(len(known))
+    times = np.zeros((USERS, ITEMS))
+    for user, item, _ in known:
+        times[int(user[1:]), int(item[1:])] += 1
+    by_category = np.stack(
+        [times[:, np.arange(ITEMS) % CATEGORIES == c].sum(axis=1) for c in range(CATEGORIES)], axis=1
+    )
+    taste = by_category[:, np.arange(ITEMS) % CATEGORIES] + 3 * rng.random((USERS, ITEMS))
+    return {"item_knn": _top(taste, 24), "buy_again": _top(times, 12)}
+
+
+def _top(scores: np.ndarray, size: int) -> list[dict[str, Any]]:
+    rows = []
+    for user, row in enumerate(scores):
+        for place, item in enumerate(np.argsort(-row, kind="stable")[:size]):
+            if row[item] > 0:
+                rows.append(
+                    {
+                        "market": "m",
+                        "user_id": f"u{user}",
+                        "item_id": f"i{item}",
+                        "score": float(row[item]),
+                        "rank": place + 1,
+                    }
+                )
+    return rows
+
+
+def put(lake: Lake, table: Table, rows: list[dict[str, Any]], **values: Any) -> None:
+    """Write ``rows`` as a slice; columns that a row does not name get a value that the contract allows."""
+    columns = [column for column in table.columns if column.name not in values]
+    filled = [tuple(row[c.name] if c.name in row else _filler(c) for c in columns) for row in rows]
+    schema = ", ".join(f"`{c.name}` {_plain(c.type)}" for c in columns)
+    lake.replace(lake.spark.createDataFrame(filled, schema), table, **values)
+
+
+def _plain(kind: str) -> str:
+    return "int" if kind.startswith("decimal") else kind
+
+
+def _filler(column: Column) -> Any:
+    if column.nullable:
+        return None
+    if column.type.startswith("array"):
+        return []
+    if column.type == "string":
+        return column.allowed[0] if column.allowed else "x"
+    number = max(0, column.low or 0)
+    return float(number) if column.type in ("double", "float") else int(number)

@@ -1,0 +1,102 @@
+"""Learning: which rows are learnt from, that folds never share a user, and that equal rows make equal trees."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from shoprec.errors import ContractBroken
+from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.learner import fold, learnt_from, taken, train, training_rows
+from shoprec.ranking.ranker import Ranker
+from tests.ranking.tables import NAMES, SOURCES, planted_features
+
+SETTINGS = RankingConfig(sources=SOURCES, trees=10, depth=3, min_child_weight=1, negative_share=0.25, workers=2)
+
+
+@pytest.fixture(scope="module")
+def planted() -> pa.Table:
+    return planted_features(users=60, items=40, seed=1)[0]
+
+
+@pytest.fixture(scope="module")
+def labelled(spark: SparkSession, planted: pa.Table) -> DataFrame:
+    return spark.createDataFrame(planted).cache()
+
+
+@pytest.fixture(scope="module")
+def sample(labelled: DataFrame) -> DataFrame:
+    return training_rows(labelled, NAMES, 5, SETTINGS).cache()
+
+
+def test_no_user_is_in_two_folds(labelled: DataFrame) -> None:
+    counts = (
+        labelled.withColumn("fold", fold(5, 3))
+        .groupBy("user_id")
+        .agg(F.count_distinct("fold").alias("n"), F.max("fold").alias("f"))
+    )
+    rows = counts.collect()
+    assert {row["n"] for row in rows} == {1}
+    assert {row["f"] for row in rows} == {0, 1, 2}
+
+
+def test_purchases_all_stay_and_weights_restore_the_rest(planted: pa.Table, sample: DataFrame) -> None:
+    """Every purchase once with weight 1; of the others about a quarter, each standing for four."""
+    rows = (
+        sample.groupBy("label")
+        .agg(F.count(F.lit(1)).alias("n"), F.sum("weight").alias("w"), F.max("weight").alias("top"))
+        .collect()
+    )
+    told = {row["label"]: row for row in rows}
+    bought = int(np.sum(planted["label"].to_numpy()))
+    others = planted.num_rows - bought
+    assert (told[1]["n"], told[1]["w"], told[1]["top"]) == (bought, bought, 1)
+    assert told[0]["top"] == 4
+    assert told[0]["w"] == pytest.approx(others, rel=0.15)
+
+
+def test_thinning_is_by_key(spark: SparkSession) -> None:
+    """The same ids are taken whatever stands around them, about the share asked for, and others by another seed."""
+    ids = spark.range(4000).select(F.col("id").cast("string").alias("user_id"))
+    first = {row[0] for row in ids.where(taken(0.3, 1, "user_id")).collect()}
+    again = {row[0] for row in ids.where("user_id % 2 = 0").where(taken(0.3, 1, "user_id")).collect()}
+    other = {row[0] for row in ids.where(taken(0.3, 2, "user_id")).collect()}
+    assert again == {i for i in first if int(i) % 2 == 0}
+    assert len(first) == pytest.approx(1200, abs=120)
+    assert first != other
+
+
+def test_all_users_teach_while_they_are_few(spark: SparkSession) -> None:
+    ids = spark.range(1000).select(F.col("id").cast("string").alias("user_id"))
+    few = SETTINGS.model_copy(update={"training_users": 100})
+    assert ids.where(learnt_from(ids, 1, SETTINGS)).count() == 1000
+    assert ids.where(learnt_from(ids, 1, few)).count() == pytest.approx(100, abs=35)
+
+
+def test_equal_rows_make_equal_trees_whatever_their_order(labelled: DataFrame, sample: DataFrame) -> None:
+    shuffled = labelled.repartition(3, "item_id").orderBy(F.desc("item_id"))
+    made = train(sample, NAMES, 5, SETTINGS)
+    assert train(training_rows(shuffled, NAMES, 5, SETTINGS).cache(), NAMES, 5, SETTINGS) == made
+    assert len(json.loads(made)["learner"]["gradient_booster"]["model"]["trees"]) == 10
+
+
+def test_trees_know_what_was_planted(sample: DataFrame) -> None:
+    """High in both sources is likelier than high in one, and that than in none."""
+    ranker = Ranker(train(sample, NAMES, 5, SETTINGS), NAMES)
+    matrix = np.full((3, len(NAMES)), np.nan, np.float32)
+    for row, (als, again) in enumerate([(2.0, 2.0), (2.0, np.nan), (np.nan, np.nan)]):
+        matrix[row, NAMES.index("score_als")], matrix[row, NAMES.index("score_buy_again")] = als, again
+        matrix[row, NAMES.index("rank_als")] = 1 if np.isfinite(als) else np.nan
+        matrix[row, NAMES.index("rank_buy_again")] = 1 if np.isfinite(again) else np.nan
+    both, one, none = ranker.margins(matrix)
+    assert both > one > none
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_label_alone_is_refused(labelled: DataFrame, label: int) -> None:
+    rows = training_rows(labelled.withColumn("label", F.lit(label)), NAMES, 5, SETTINGS)
+    with pytest.raises(ContractBroken, match="nothing to learn from"):
+        train(rows, NAMES, 5, SETTINGS)
