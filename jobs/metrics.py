@@ -1,0 +1,73 @@
+"""metrics: how good the lists of one horizon earlier were, by what users bought since; intervals and paired tests."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from shoprec.contracts.gold import CANDIDATES, METRICS, RECOMMENDATIONS, USER_INDEX
+from shoprec.contracts.gold_features import ITEM_FEATURES
+from shoprec.contracts.silver import INTERACTIONS
+from shoprec.errors import ConfigError, ContractBroken
+from shoprec.evaluation.config import MetricsSettings
+from shoprec.evaluation.intervals import figures
+from shoprec.evaluation.lists import judged_lists, subject_lists, top_items
+from shoprec.evaluation.measures import coverage, user_values
+from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
+from shoprec.features.reuse import reused
+from shoprec.job import Job, JobContext, cli
+
+
+def run(job: JobContext) -> None:
+    """Judge the lists made one horizon before each day of judging."""
+    days = job.settings.dates or (job.as_of,)
+    if max(days) > job.as_of:
+        raise ConfigError(f"metrics.dates names {max(days)}, after --as-of {job.as_of}: what follows is not known yet")
+    job.note(judged={str(day): _judge(replace(job, as_of=day)) for day in days})
+
+
+def _judge(job: JobContext) -> dict[str, Any]:
+    made = job.as_of - timedelta(days=job.horizon)
+    known_users = job.read(USER_INDEX, as_of=made)
+    lists = subject_lists(job.read(CANDIDATES, as_of=made), job.read(RECOMMENDATIONS, as_of=made))
+    with (
+        reused(truth(job.read(INTERACTIONS), made, job.as_of)) as known,
+        reused(buyers(known, known_users)) as bought,
+    ):
+        judged_users, all_buyers = bought.agg(F.count("segment"), F.count(F.lit(1))).first()
+        _refuse_nothing(judged_users == 0, job, made, f"no user known then bought anything before {job.as_of}")
+        users = bought.where("segment is not null")
+        with reused(judged_lists(lists, known, users)) as judged:
+            _refuse_nothing(judged.isEmpty(), job, made, f"there are none for the {judged_users} users who then bought")
+            catalogue = item_facts(job.read(ITEM_FEATURES, as_of=made), known_users, known)
+            tops = top_items(lists, judged)
+            values = user_values(judged, tops, catalogue, users)
+            rows = figures(values, job.seed, job.settings.replicates).unionByName(coverage(tops, catalogue, users))
+            job.write(rows.withColumn("lists_as_of", F.lit(made)), METRICS, job=job.job.name)
+    newcomers = all_buyers - judged_users
+    job.progress(f"{judged_users:,} users judged on {made} … {job.as_of}; {newcomers:,} more bought, not known before")
+    bounds = activity_bounds(known_users).first()["bounds"]
+    return {"users": judged_users, "newcomers": newcomers, "activity_bounds": list(bounds)}
+
+
+def _refuse_nothing(nothing: bool, job: JobContext, made: date, why: str) -> None:
+    if nothing:
+        raise ContractBroken(
+            f"the lists that run {job.run_id} made for {made} cannot be judged: {why} — judge the day one horizon "
+            f"({job.horizon} days) after a run's as-of date, with data known until then"
+        )
+
+
+JOB = Job(
+    name="metrics",
+    about=__doc__,
+    run=run,
+    settings=MetricsSettings,
+    reads=(CANDIDATES, RECOMMENDATIONS, USER_INDEX, ITEM_FEATURES, INTERACTIONS),
+    writes=(METRICS,),
+    run_horizons=1,
+)
+
+if __name__ == "__main__":
+    cli(JOB)

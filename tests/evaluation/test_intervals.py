@@ -1,0 +1,130 @@
+"""Bootstrap intervals and paired tests: weights, coverage of a known mean, the null, and what rows come out."""
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from shoprec.evaluation.config import USER_METRICS
+from shoprec.evaluation.intervals import _interval, _means, figures, p_value, poisson_weights
+
+REPLICATES = 400
+
+
+def weights(users: int, replicates: int = REPLICATES, seed: int = 1) -> np.ndarray:
+    draws = np.random.default_rng(seed).integers(0, 2**64, users, dtype=np.uint64)
+    return poisson_weights(draws, replicates).astype(float)
+
+
+def means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    counts = np.hstack([np.ones((len(values), 1)), counts])
+    return _means(np.stack([values @ counts, counts.sum(axis=0)]))
+
+
+def frame(spark: SparkSession, rows: list[tuple]) -> DataFrame:
+    """(subject, user, segment, value or None): every measure has the same value."""
+    wide = [(subject, "all", user, segment, *([value] * len(USER_METRICS))) for subject, user, segment, value in rows]
+    names = ", ".join(f"`{name}` double" for name in USER_METRICS)
+    return spark.createDataFrame(wide, f"subject string, list string, user_id string, segment string, {names}")
+
+
+def test_weights_are_poisson_one_and_independent() -> None:
+    counts = weights(2000, 1000)
+    assert counts.mean() == pytest.approx(1, abs=0.003)  # standard error 0.0007
+    assert counts.var() == pytest.approx(1, abs=0.01)
+    assert (counts == 0).mean() == pytest.approx(np.exp(-1), abs=0.002)
+    assert (counts == 3).mean() == pytest.approx(np.exp(-1) / 6, abs=0.002)
+    across = np.corrcoef(counts[:, :200].T)
+    assert np.abs(across[~np.eye(200, dtype=bool)]).max() < 6 / np.sqrt(2000)
+
+
+def test_weights_of_users_with_neighbouring_hashes_are_unrelated() -> None:
+    counts = poisson_weights(np.arange(50, dtype=np.uint64), 4000).astype(float)
+    across = np.corrcoef(counts)
+    assert np.abs(across[~np.eye(50, dtype=bool)]).max() < 6 / np.sqrt(4000)
+
+
+def test_weights_are_a_function_of_the_hash_alone() -> None:
+    draws = np.array([7, 2**63 + 5, 11], dtype=np.uint64)
+    np.testing.assert_array_equal(poisson_weights(draws, 100)[1:2], poisson_weights(draws[1:2], 100))
+    np.testing.assert_array_equal(poisson_weights(draws, 101)[:, :100], poisson_weights(draws, 100))
+
+
+def test_an_interval_holds_the_true_mean_nineteen_times_in_twenty() -> None:
+    draw, held, samples = np.random.default_rng(5), 0, 400
+    for sample in range(samples):
+        values = draw.exponential(2.0, 150)  # skewed, mean 2
+        bounds = _interval(means(values, weights(150, seed=sample)))
+        held += bounds["low"] <= 2.0 <= bounds["high"]
+    assert 0.90 < held / samples < 0.985  # 0.95, standard error 0.011, a little less by the skew
+
+
+def test_an_interval_is_as_wide_as_theory_says() -> None:
+    values = np.random.default_rng(8).normal(0, 1, 3000)
+    bounds = _interval(means(values, weights(3000, 2000)))
+    assert bounds["high"] - bounds["low"] == pytest.approx(2 * 1.96 / np.sqrt(3000), rel=0.08)
+
+
+def test_where_nothing_differs_p_is_uniform() -> None:
+    draw, samples = np.random.default_rng(9), 400
+    p = np.array([p_value(means(draw.normal(0, 1, 120), weights(120, seed=1000 + s))) for s in range(samples)])
+    assert (p < 0.05).mean() == pytest.approx(0.05, abs=0.035)
+    assert (p < 0.5).mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_p_is_small_for_a_clear_difference_and_one_for_none() -> None:
+    assert p_value(means(np.full(50, 0.3) + np.arange(50) / 1000, weights(50))) == pytest.approx(1 / (REPLICATES + 1))
+    assert p_value(means(np.zeros(50), weights(50))) == 1.0
+
+
+def test_rows_of_figures(spark: SparkSession) -> None:
+    draw = np.random.default_rng(2)
+    fused, other = draw.uniform(0.4, 1.0, 300), draw.uniform(0.0, 0.5, 300)
+    rows = [("fused", f"u{n}", f"activity={'low' if n < 100 else 'high'}", float(fused[n])) for n in range(300)]
+    rows += [("als", f"u{n}", f"activity={'low' if n < 100 else 'high'}", float(other[n])) for n in range(300)]
+    got = figures(frame(spark, rows).repartition(3), 11, REPLICATES).where("metric = 'ndcg@10'").collect()
+    by = {(r["subject"], r["segment"]): r for r in got}
+    assert set(by) == {
+        (s, g) for s in ("fused", "als", "fused - als") for g in ("all", "activity=low", "activity=high")
+    }
+    assert by["fused", "all"]["value"] == pytest.approx(fused.mean())
+    assert by["als", "activity=low"]["value"] == pytest.approx(other[:100].mean())
+    assert by["als", "activity=low"]["users"] == 100
+    difference = by["fused - als", "all"]
+    assert difference["value"] == pytest.approx((fused - other).mean())
+    assert difference["users"] == 300
+    standard_error = (fused - other).std() / np.sqrt(300)
+    assert difference["high"] - difference["low"] == pytest.approx(2 * 1.96 * standard_error, rel=0.2)
+    assert difference["p_value"] == pytest.approx(1 / (REPLICATES + 1))
+    assert by["fused", "all"]["p_value"] is None
+
+
+def test_partitions_and_order_change_nothing_but_the_last_digits(spark: SparkSession) -> None:
+    rows = [
+        (s, f"u{n}", "activity=low", ((n * 37) % 101) / 101 + (s == "fused") / 50)
+        for n in range(90)
+        for s in ("fused", "x")
+    ]
+    one = figures(frame(spark, rows).coalesce(1), 3, 100).orderBy("subject", "segment", "metric").collect()
+    many = (
+        figures(frame(spark, rows[::-1]).repartition(4, "user_id"), 3, 100)
+        .orderBy("subject", "segment", "metric")
+        .collect()
+    )
+    numbers = ("value", "low", "high")
+    np.testing.assert_allclose(
+        [[r[c] for c in numbers] for r in one], [[r[c] for c in numbers] for r in many], rtol=1e-9, atol=1e-12
+    )
+    assert [r["p_value"] for r in one] == [r["p_value"] for r in many]
+
+
+def test_equal_subjects_have_no_difference_at_all(spark: SparkSession) -> None:
+    rows = [(s, f"u{n}", "activity=low", n / 40) for n in range(40) for s in ("fused", "x")]
+    got = figures(frame(spark, rows), 3, 100).where("subject = 'fused - x' and segment = 'all'").collect()
+    assert len(got) == len(USER_METRICS)
+    assert all((r["value"], r["low"], r["high"], r["p_value"]) == (0, 0, 0, 1) for r in got)
+
+
+def test_users_without_a_value_are_left_out_and_a_subject_without_any_has_no_row(spark: SparkSession) -> None:
+    rows = [("a", "u1", "activity=low", 0.5), ("a", "u2", "activity=low", None), ("b", "u1", "activity=low", None)]
+    got = figures(frame(spark, rows), 3, 100).where("metric = 'auc' and segment = 'all'").collect()
+    assert [(r["subject"], r["value"], r["users"]) for r in got] == [("a", 0.5, 1)]

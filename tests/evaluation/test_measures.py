@@ -1,0 +1,252 @@
+"""The measures: by hand on tiny lists, and against ranx on random lists with ties."""
+
+import math
+from datetime import date, datetime
+from functools import cached_property
+
+import numpy as np
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from ranx import Qrels, Run, evaluate
+from sklearn.metrics import roc_auc_score
+
+from shoprec.evaluation.config import CUTOFFS
+from shoprec.evaluation.lists import judged_lists, rank_by_score, subject_lists, top_items
+from shoprec.evaluation.measures import coverage, user_values
+from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
+
+MADE, JUDGED = date(2024, 3, 1), date(2024, 3, 15)
+BEFORE, WITHIN, AFTER = datetime(2024, 2, 10), datetime(2024, 3, 5), datetime(2024, 3, 15)
+
+
+class Judged:
+    """Everything that the judge makes of hand-made lists and purchases."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        purchases: list[tuple],
+        candidates: list[tuple],
+        recommendations: list[tuple] = (),
+        items: list[tuple] | None = None,
+        index: list[tuple] | None = None,
+    ) -> None:
+        events = [(user, item, at, "purchase") for user, item, at in purchases]
+        interactions = spark.createDataFrame(events, "user_id string, item_id string, event_at timestamp, type string")
+        self.truth = truth(interactions, MADE, JUDGED)
+        index = index or sorted({(user, 1) for user, _, _ in purchases})
+        self.index = spark.createDataFrame(index, "user_id string, interactions long")
+        self.users = buyers(self.truth, self.index).where("segment is not null")
+        lists = subject_lists(
+            spark.createDataFrame(list(candidates), "source string, user_id string, item_id string, rank int"),
+            spark.createDataFrame(list(recommendations), "list string, user_id string, item_id string, rank int"),
+        )
+        self.lists = judged_lists(lists, self.truth, self.users)
+        self.tops = top_items(lists, self.lists)
+        names = items or [(i, None, None, 0) for i in sorted({p[1] for p in purchases} | {c[2] for c in candidates})]
+        catalogue = spark.createDataFrame(names, "item_id string, department string, category string, users long")
+        self.facts = item_facts(catalogue, self.index, self.truth)
+
+    @cached_property
+    def rows(self) -> list[dict]:
+        return [row.asDict() for row in user_values(self.lists, self.tops, self.facts, self.users).collect()]
+
+    def of(self, subject: str, name: str = "all", user: str = "u") -> dict:
+        found = [r for r in self.rows if (r["subject"], r["list"], r["user_id"]) == (subject, name, user)]
+        assert len(found) == 1
+        return found[0]
+
+
+@pytest.fixture(scope="module")
+def one_list(spark: SparkSession) -> Judged:
+    """u had bought a and b; then buys b, c, z. The source lists a, b, c, d in this order; the catalogue is a … h, z."""
+    purchases = [("u", "a", BEFORE), ("u", "b", BEFORE), ("u", "b", WITHIN), ("u", "c", WITHIN), ("u", "z", WITHIN)]
+    purchases += [("u", "e", AFTER)]
+    items = [("a", "D1", "x", 1), ("b", "D1", "x", 1), ("c", "D1", "y", 0), ("d", "D2", "x", 0)]
+    items += [(i, "D3", "v", 0) for i in "efgh"]
+    candidates = [("s", "u", item, rank) for rank, item in enumerate("abcd", start=1)]
+    fused = [("all", "u", "c", 1), ("all", "u", "b", 2), ("discovery", "u", "z", 1), ("discovery", "u", "a", 2)]
+    return Judged(spark, purchases, candidates, fused, items)
+
+
+def test_measures_of_a_list_by_hand(one_list: Judged) -> None:
+    got = one_list.of("s")
+    gain, best = 1 / math.log2(3) + 1 / math.log2(4), 1 + 1 / math.log2(3) + 1 / math.log2(4)
+    assert got["precision@10"] == pytest.approx(2 / 10)
+    assert got["precision@20"] == pytest.approx(2 / 20)
+    assert got["recall@10"] == pytest.approx(2 / 3)
+    assert got["f1@10"] == pytest.approx(2 * (2 / 10) * (2 / 3) / (2 / 10 + 2 / 3))
+    assert got["hit_rate@10"] == 1
+    assert got["ndcg@10"] == pytest.approx(gain / best)
+    assert got["map@10"] == pytest.approx((1 / 2 + 2 / 3) / 3)
+    assert got["mrr@10"] == pytest.approx(1 / 2)
+    # Catalogue of 9, 3 relevant, 6 others: b beats all but a (5), c all but a (5), z ties with e, f, g, h (half of 4)
+    assert got["auc"] == pytest.approx((5 + 5 + 2) / (3 * 6))
+
+
+def test_a_discovery_list_closes_the_gaps_and_seeks_new_items_alone(one_list: Judged) -> None:
+    got = one_list.of("s", "discovery")  # c, d of the new items c … h, z; c and z are relevant
+    assert got["precision@10"] == pytest.approx(1 / 10)
+    assert got["recall@10"] == pytest.approx(1 / 2)
+    assert got["ndcg@10"] == pytest.approx(1 / (1 + 1 / math.log2(3)))
+    assert got["mrr@10"] == 1
+    # 7 items not bought before, 2 relevant, 5 others: c beats all 5, z beats d not and ties with e, f, g, h
+    assert got["auc"] == pytest.approx((5 + 2) / (2 * 5))
+
+
+def test_the_fused_list_of_each_kind_is_judged_as_that_kind(one_list: Judged) -> None:
+    assert one_list.of("fused")["precision@10"] == pytest.approx(2 / 10)
+    discovery = one_list.of("fused", "discovery")  # the known item a is left out, so one new item, a hit, is listed
+    assert discovery["recall@10"] == pytest.approx(1 / 2)
+    assert discovery["diversity@10"] is None
+    assert len([row for row in one_list.rows if row["subject"] == "fused"]) == 2
+
+
+def test_diversity_and_novelty_by_hand(one_list: Judged) -> None:
+    got = one_list.of("s")
+    # pairs of a b c d: ab same category 0, ac bc same department ½, ad bd cd 1
+    assert got["diversity@10"] == pytest.approx((0 + 0.5 + 0.5 + 3) / 6)
+    # one known user: a, b bought by 1: -log2(2/2) = 0; c, d by none: -log2(1/2) = 1
+    assert got["novelty@10"] == pytest.approx((0 + 0 + 1 + 1) / 4)
+
+
+def test_a_category_of_the_same_name_in_another_department_is_another_category(spark: SparkSession) -> None:
+    items = [("a", "D1", "x", 0), ("b", "D2", "x", 0), ("c", "D2", "y", 0)]
+    judged = Judged(spark, [("u", "a", WITHIN)], [("s", "u", i, r) for r, i in enumerate("abc", 1)], items=items)
+    assert judged.of("s")["diversity@10"] == pytest.approx((1 + 1 + 0.5) / 3)
+
+
+def test_positions_below_the_cutoff_count_for_auc_alone(spark: SparkSession) -> None:
+    names = [f"i{n:02d}" for n in range(30)]
+    candidates = [("s", "u", item, rank) for rank, item in enumerate(names, start=1)]
+    got = Judged(spark, [("u", names[14], WITHIN), ("u", names[24], WITHIN)], candidates).of("s")
+    assert (got["hit_rate@10"], got["hit_rate@20"], got["mrr@10"], got["mrr@20"]) == (0, 1, 0, 1 / 15)
+    assert got["recall@20"] == pytest.approx(1 / 2)
+    assert got["auc"] == pytest.approx(((28 - 14) + (28 - 23)) / (2 * 28))
+
+
+def test_the_ideal_list_is_cut_at_k(spark: SparkSession) -> None:
+    names = [f"i{n:02d}" for n in range(25)]
+    candidates = [("s", "u", item, rank) for rank, item in enumerate(names, start=1)]
+    got = Judged(spark, [("u", item, WITHIN) for item in names], candidates).of("s")
+    assert got["ndcg@10"] == pytest.approx(1)
+    assert got["recall@10"] == pytest.approx(10 / 25)
+    assert got["auc"] is None  # nothing in the catalogue is not relevant
+
+
+def test_a_user_for_whom_a_source_has_nothing_counts_as_missed(spark: SparkSession) -> None:
+    purchases = [("u", "a", WITHIN), ("v", "b", WITHIN)]
+    items = [(i, "D", "x", 0) for i in "abcd"]
+    judged = Judged(spark, purchases, [("s", "u", "a", 1), ("t", "v", "b", 1)], items=items)
+    missed = judged.of("s", user="v")
+    assert [missed[f"{m}@10"] for m in ("precision", "recall", "f1", "hit_rate", "ndcg", "map", "mrr")] == [0] * 7
+    assert missed["auc"] == 0.5
+    assert missed["diversity@10"] is None
+    assert missed["novelty@10"] is None
+
+
+def test_users_without_relevant_items_and_newcomers_are_not_judged(spark: SparkSession) -> None:
+    purchases = [("u", "a", WITHIN), ("idle", "a", BEFORE), ("late", "a", AFTER), ("new", "a", WITHIN)]
+    candidates = [("s", user, "a", 1) for user in ("u", "idle", "late")]
+    judged = Judged(spark, purchases, candidates, index=[("u", 1), ("idle", 3), ("late", 9)])
+    assert {r["user_id"] for r in judged.rows} == {"u"}
+    everyone = {r["user_id"]: r["segment"] for r in buyers(judged.truth, judged.index).collect()}
+    assert everyone == {"u": "activity=low", "new": None}
+
+
+def test_a_user_who_buys_nothing_new_is_judged_on_all_purchases_alone(spark: SparkSession) -> None:
+    judged = Judged(spark, [("u", "a", BEFORE), ("u", "a", WITHIN)], [("s", "u", "a", 1), ("s", "u", "b", 2)])
+    assert [(r["list"], r["recall@10"]) for r in judged.rows] == [("all", 1.0)]
+
+
+def test_days_begin_at_midnight_and_the_last_is_not_judged(spark: SparkSession) -> None:
+    events = [("u", "first", datetime(2024, 3, 1)), ("u", "last", datetime(2024, 3, 14, 23, 59, 59))]
+    events += [("u", "before", datetime(2024, 2, 29, 23, 59, 59)), ("u", "after", datetime(2024, 3, 15))]
+    judged = Judged(spark, events, [("s", "u", "first", 1)])
+    rows = {r["item_id"]: (r["known"], r["relevant"]) for r in judged.truth.collect()}
+    assert rows == {"first": (False, True), "last": (False, True), "before": (True, False)}
+
+
+def test_only_purchases_decide(spark: SparkSession) -> None:
+    events = [("u", "a", WITHIN, "view"), ("u", "b", WITHIN, "purchase"), ("u", "c", WITHIN, "return")]
+    interactions = spark.createDataFrame(events, "user_id string, item_id string, event_at timestamp, type string")
+    assert [r["item_id"] for r in truth(interactions, MADE, JUDGED).collect()] == ["b"]
+
+
+def test_activity_is_cut_at_thirds_of_known_users(spark: SparkSession) -> None:
+    index = [(f"u{n}", n) for n in range(1, 10)]
+    purchases = [(user, "a", WITHIN) for user, _ in index]
+    judged = Judged(spark, purchases, [("s", "u1", "a", 1)], index=index)
+    assert list(activity_bounds(judged.index).first()["bounds"]) == [3, 6]
+    segments = {r["user_id"]: r["segment"] for r in judged.users.collect()}
+    assert segments == {u: f"activity={'low' if n <= 3 else 'mid' if n <= 6 else 'high'}" for u, n in index}
+
+
+def test_coverage_counts_distinct_items_of_judged_users(spark: SparkSession) -> None:
+    names = [f"i{n:02d}" for n in range(40)]
+    purchases = [("u", names[0], WITHIN), ("v", names[0], WITHIN), ("w", names[0], BEFORE)]
+    candidates = [("s", "u", names[n], n + 1) for n in range(25)]  # i00 … i24
+    candidates += [("s", "v", names[n + 5], n + 1) for n in range(12)]  # i05 … i16
+    candidates += [("s", "w", names[39], 1)]  # not judged
+    items = [(name, "D", "x", 0) for name in names]
+    judged = Judged(spark, purchases, candidates, items=items, index=[("u", 1), ("v", 9), ("w", 4)])
+    rows = coverage(judged.tops, judged.facts, judged.users).where("list = 'all'").collect()
+    got = {(r["segment"], r["metric"]): (r["value"], r["users"], r["low"]) for r in rows}
+    assert got["all", "coverage@10"] == (15 / 40, 2, None)
+    assert got["all", "coverage@20"] == (20 / 40, 2, None)
+    assert got["activity=low", "coverage@20"] == (20 / 40, 1, None)
+    assert got["activity=high", "coverage@20"] == (12 / 40, 1, None)
+    assert ("activity=mid", "coverage@10") not in got
+
+
+@pytest.mark.parametrize("ranks", [(1, 3), (1, 1), (2, 3)])
+def test_lists_whose_ranks_do_not_count_from_one_are_refused(spark: SparkSession, ranks: tuple[int, int]) -> None:
+    candidates = [("s", "u", item, rank) for item, rank in zip("ab", ranks, strict=True)]
+    with pytest.raises(PySparkException, match="ranks must count from 1 without gaps or repeats"):
+        Judged(spark, [("u", "a", WITHIN)], candidates).lists.collect()
+
+
+def test_random_lists_with_ties_against_ranx_and_sklearn(spark: SparkSession) -> None:
+    draw = np.random.default_rng(3)
+    users, names = [f"u{n}" for n in range(40)], [f"i{n:03d}" for n in range(120)]
+    scores, purchases = [], []
+    for user in users:
+        listed = draw.choice(names, size=draw.integers(1, 60), replace=False)
+        scores += [("s", user, str(item), float(draw.integers(0, 5))) for item in listed]  # five scores: many ties
+        purchases += [
+            (user, str(item), WITHIN) for item in draw.choice(names, size=draw.integers(1, 30), replace=False)
+        ]
+    scored = spark.createDataFrame(scores, "subject string, user_id string, item_id string, score double")
+    ranked = [(r["subject"], r["user_id"], r["item_id"], r["rank"]) for r in rank_by_score(scored).collect()]
+    judged = Judged(spark, purchases, ranked, items=[(name, "D", "x", 0) for name in names])
+    values = {r["user_id"]: r for r in judged.rows if r["list"] == "all"}
+
+    relevant, run = {user: {} for user in users}, {user: {} for user in users}
+    for user, item, _ in purchases:
+        relevant[user][item] = 1
+    for _, user, item, rank in ranked:
+        run[user][item] = 1000.0 - rank
+    names_of = {"precision": "precision", "recall": "recall", "f1": "f1", "hit_rate": "hit_rate", "ndcg": "ndcg",
+                "map": "map", "mrr": "mrr"}  # fmt: skip
+    for ours, theirs in names_of.items():
+        for k in CUTOFFS:
+            expected = evaluate(Qrels(relevant), Run(run), f"{theirs}@{k}", return_mean=False, make_comparable=True)
+            got = [values[user][f"{ours}@{k}"] for user in sorted(users)]
+            np.testing.assert_allclose(got, expected, atol=1e-9, err_msg=f"{ours}@{k}")
+    for user in users:
+        truth_of = [item in relevant[user] for item in names]
+        expected = roc_auc_score(truth_of, [run[user].get(item, 0.0) for item in names])
+        assert values[user]["auc"] == pytest.approx(expected)
+
+
+def test_equal_scores_favour_no_item_over_users(spark: SparkSession) -> None:
+    scores = [("s", f"u{u}", f"i{i}", 1.0) for u in range(400) for i in range(4)]
+    ranked = rank_by_score(
+        spark.createDataFrame(scores, "subject string, user_id string, item_id string, score double")
+    )
+    firsts = {r["item_id"]: r["count"] for r in ranked.where("rank = 1").groupBy("item_id").count().collect()}
+    # Each item is first for a quarter of 400 users: 100, standard deviation 8.7
+    assert set(firsts) == {"i0", "i1", "i2", "i3"}
+    assert all(60 < count < 140 for count in firsts.values())
+    assert ranked.groupBy("user_id").agg({"rank": "max"}).distinct().count() == 400
