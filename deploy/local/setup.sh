@@ -4,7 +4,7 @@
 #
 #   deploy/local/setup.sh
 #
-# SHOPREC_PYTHON  a Python 3.11 (default: python3.11, then python3, on PATH)
+# SHOPREC_PYTHON  the Python 3.11 to use (default: python3.11, then python3, on PATH)
 # SHOPREC_APT=no  never install Debian packages, only name them
 # XDG_CACHE_HOME  Horovod's wheel, jars and uv are kept in its folder shoprec (default ~/.cache)
 set -euo pipefail
@@ -115,7 +115,9 @@ remove_surplus() { # packages that the lock no longer names
 # An install that is killed can leave half a package that looks whole, so it is marked while it runs.
 install() {
     touch "$started"
-    "$uv" pip install --quiet --python "$python" "$@"
+    "$uv" pip install --quiet --python "$python" "$@" ||
+        fail "the packages could not be installed, for the reason above; the first set-up needs the network." \
+            "Nothing is lost: run the same command again."
     rm -f "$started"
 }
 
@@ -134,15 +136,23 @@ make_environment() {
 }
 
 [ "$(uname -s)" = Linux ] || fail "$(uname -s) is not supported: Horovod and the launchers are built for Linux"
-if is_ready; then
+stop_if_ready() {
+    is_ready || return 0
     java_ok || check_tools
     exit 0
-fi
+}
+stop_if_ready
 
 export UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-300}
 mkdir -p "$cache"
 exec 9>"$cache/.lock"
-flock 9 # two set-ups at once, of one checkout or of two, would build the same things
+# Two set-ups at once, of one checkout or of two, would build the same things.
+flock --nonblock 9 || {
+    say "waiting for another set-up on this machine"
+    flock 9
+    stop_if_ready
+}
+rm -rf "$cache"/.uv-* "$cache"/horovod/.build-* "$cache"/jars/.resolve-* # what a killed set-up left
 check_tools
 [ -e "$venv/bin/python" ] || check_disk
 uv=$("$here/uv.sh" "$(find_python)" "$cache")

@@ -18,7 +18,10 @@ if [ ! -x "$home/bin/uv" ]; then
     work=$(mktemp -d "$cache/.uv-XXXXXX")
     trap 'rm -rf "$work"' EXIT
     "$python" -m venv "$work/env"
-    "$work/env/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock" >&2
+    "$work/env/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock" >&2 || {
+        echo "uv: could not be installed with pip; is the network up? The first set-up needs it." >&2
+        exit 1
+    }
     # uv is one program without need of its environment, so that it can be moved into place when it is whole.
     mkdir -p "$home/bin"
     mv -f "$work/env/bin/uv" "$home/bin/uv"

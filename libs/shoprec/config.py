@@ -26,6 +26,7 @@ class Env(Settings):
     tables: str = Field(description="folder on any store that Spark reaches, or catalog.schema")
     files: str = Field(description="URI of snapshots, models and exports")
     memory_gib: float = Field(0, ge=0, description="GiB that must be free on the driver's machine before a run starts")
+    parallel_jobs: int = Field(2, ge=1, le=16, description="jobs of a pipeline that run at a time in its session")
     spark: dict[str, str] = Field({}, description="Spark settings")
 
     @field_validator("spark", mode="before")

@@ -86,7 +86,7 @@ class JobContext:
         """Keep JSON-able facts with the job's row in gold.job_runs."""
         self.detail.update(facts)
 
-    def read(self, table: Table, **where: Any) -> DataFrame:
+    def read(self, table: Table, /, **where: Any) -> DataFrame:
         """Rows of ``table`` as this job may see them.
 
         Gold: this run's rows for this as-of date (another with ``as_of=``), without the columns as_of and run_id.
@@ -114,7 +114,7 @@ class JobContext:
         self.read_tables[f"bronze.{dataset}"] = table
         return self.lake.read(table)
 
-    def write(self, rows: DataFrame, table: Table, **values: Any) -> None:
+    def write(self, rows: DataFrame, table: Table, /, **values: Any) -> None:
         """Write ``rows`` as the slice ``values`` of ``table`` (as_of and run_id are added), audited by the contract.
 
         Rows that readers would see at once are staged first.

@@ -83,7 +83,7 @@ def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str)
         "cpu_seconds": usage.cpu_seconds,
         "peak_rss_gib": usage.peak_rss_gib,
     }
-    lake.merge(lake.spark.createDataFrame([row], lake.read(JOB_RUNS).schema), JOB_RUNS)
+    lake.record(row, JOB_RUNS)
     return context
 
 
@@ -102,6 +102,7 @@ def run(
     job: Job | str,
     as_of: date | str,
     *,
+    at: int = 0,
     env: str = "local",
     shop: str = "completejourney",
     run_id: str | None = None,
@@ -109,14 +110,17 @@ def run(
 ) -> JobContext:
     """Run one job, from a notebook or a test: the same as its script.
 
+    :param as_of: the run's as-of date
+    :param at: horizons from there at which the job works, as in conf/pipeline.yml
     :param settings: ``key=value``, as for --set
     :raises ShoprecError: with what went wrong, where, and what to do
     """
     job = load_job(job) if isinstance(job, str) else job
-    day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    run_day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
     told = load_config(env, shop, settings)
     with opened(told) as lake:
-        name = run_id or _default_run(job, told, lake, day)
+        name = run_id or _default_run(job, told, lake, run_day)
+        day = told.date_at(run_day, at)
         say(f"{job.name} --as-of {day} of run {name}")
         context = perform(job, told, lake, day, name)
         for one in context.written:
@@ -156,9 +160,12 @@ def parser(name: str, about: str, reads: Sequence[Table] = (), writes: Sequence[
 
 def cli(job: Job, argv: Sequence[str] | None = None) -> None:
     """A job's main: arguments, run, exit code."""
-    told = parser(f"{job.name}.py", job.about, job.reads, job.writes).parse_args(argv)
+    form = parser(f"{job.name}.py", job.about, job.reads, job.writes)
+    at = "work N horizons from --as-of, for the same run: -1 for what the ranker learns on (default: %(default)s)"
+    form.add_argument("--at", type=int, default=0, metavar="N", help=at)
+    told = form.parse_args(argv)
     with exit_codes():
-        run(job, told.as_of, env=told.env, shop=told.shop, run_id=told.run_id, settings=told.settings)
+        run(job, told.as_of, at=told.at, env=told.env, shop=told.shop, run_id=told.run_id, settings=told.settings)
 
 
 @contextmanager

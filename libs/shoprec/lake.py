@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import re
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from delta.exceptions import (
     ConcurrentTransactionException,
     ConcurrentWriteException,
 )
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -80,6 +82,7 @@ class Lake:
         self.spark = spark
         self.tables = tables.rstrip("/")
         self.staging = staging.rstrip("/")
+        self._recording = threading.Lock()
         self.in_catalog = re.fullmatch(r"\w+\.\w+", self.tables) is not None
 
     def location(self, table: Table) -> str:
@@ -105,7 +108,7 @@ class Lake:
                     self._check_columns(table)
                 else:
                     self._create(table)
-            except PySparkException as error:
+            except (PySparkException, Py4JJavaError) as error:
                 raise ConfigError(
                     f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "
                     "check that the place exists and may be written, or choose another with --set tables=…"
@@ -130,7 +133,7 @@ class Lake:
                 f"(missing: {missing}, surplus: {surplus}) — use another lake with --set tables=…, or remove this table"
             )
 
-    def read(self, table: Table, **where: Any) -> DataFrame:
+    def read(self, table: Table, /, **where: Any) -> DataFrame:
         """The rows of ``table`` whose columns equal ``where`` (a list means any of it)."""
         location = self.location(table)
         try:
@@ -162,7 +165,7 @@ class Lake:
         writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
         self._save(writer.option("txnAppId", app_id).option("txnVersion", version), table)
 
-    def replace(self, rows: DataFrame, table: Table, **values: Any) -> Written:
+    def replace(self, rows: DataFrame, table: Table, /, **values: Any) -> Written:
         """Replace the slice ``values`` of a gold table and audit what was written, in one pass.
 
         The rows belong to a run that is not published yet, so a slice that fails its audit is never seen.
@@ -176,7 +179,7 @@ class Lake:
         self._judge(table, audit, self.read(table, **values))
         return Written(table.name, self.version(table), audit.get["rows"])
 
-    def replace_staged(self, rows: DataFrame, table: Table, **values: Any) -> Written:
+    def replace_staged(self, rows: DataFrame, table: Table, /, **values: Any) -> Written:
         """Replace a slice that readers see at once: staged, audited, and only then taken in by one commit.
 
         :raises ContractBroken: the rows do not hold the contract; the table is as it was
@@ -202,6 +205,11 @@ class Lake:
         with self._staged(rows, table, {}) as staged:
             self._merge_into(staged.rows, table)
         return Written(table.name, self.version(table), staged.count)
+
+    def record(self, row: Mapping[str, Any], table: Table) -> None:
+        """Merge one row that our own code made into ``table``, as it stands: no staging, no audit."""
+        with self._recording:  # jobs of one session would only make each other try again
+            self._merge_into(self.spark.createDataFrame([dict(row)], self.read(table).schema), table)
 
     def _check_slice(self, table: Table, values: Slice) -> None:
         if table.write is not Write.REPLACE or set(values) != set(table.slice):
@@ -313,4 +321,5 @@ def _literal(value: Any) -> str:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message: Spark's messages carry whole plans and stack traces."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
+    return (text.strip() or type(error).__name__).splitlines()[0]

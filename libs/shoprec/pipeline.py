@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import date, datetime
+from graphlib import TopologicalSorter
 
 from shoprec.config import Config
 from shoprec.errors import ShoprecError
@@ -12,30 +14,54 @@ from shoprec.lake import Lake
 
 
 def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date, run_id: str) -> None:
-    """Run every job of ``part`` that has not come to its end in run ``run_id``, in the graph's order.
+    """Run every job of ``part`` that has not come to its end in run ``run_id``, each once those it follows are done.
 
-    :raises ShoprecError: of the first job that failed; started again, the run goes on at that job
+    As many run at a time as the environment says: most jobs wait for the driver half of their time.
+
+    :raises ShoprecError: of the first job that failed, when those beside it have ended; started again, the run goes on
     """
-    order, done = list(nodes(part)), done_before(lake, run_id, told.digest)
-    for place, node in enumerate(order, 1):
-        day = told.date_at(as_of, node.at)
-        label = f"[{place:>2}/{len(order)}] {datetime.now():%H:%M:%S} {node.job} for {day}"
-        if (node.job, day) in done:
-            say(f"{label}: done before")
-            continue
-        say(label)
-        started = time.monotonic()
-        try:
-            context = perform(load_job(node.job), told, lake, day, run_id)
-        except ShoprecError as error:
-            left = len(order) - place + 1
-            error.args = (
-                f"{node.job} for {day}: {error}\n(run {run_id} stopped with {left} of {len(order)} jobs left; nothing "
-                "of it is published; the same command goes on from here)",
-            )
-            raise
-        rows = ", ".join(f"{w.rows:,} rows to {w.table}" for w in context.written)
-        say(f"         {time.monotonic() - started:.1f} s{': ' + rows if rows else ''}")
+    before, done = nodes(part), done_before(lake, run_id, told.digest)
+    graph = TopologicalSorter(before)
+    graph.prepare()
+    running: dict[Future[None], Node] = {}
+    ended = 0
+    with ThreadPoolExecutor(told.env.parallel_jobs, thread_name_prefix="job") as pool:
+        while graph.is_active():
+            for node in graph.get_ready():
+                day = told.date_at(as_of, node.at)
+                if (node.job, day) in done:
+                    ended += 1
+                    say(f"[{ended:>2}/{len(before)}] {node.job} for {day}: done before")
+                    graph.done(node)
+                else:
+                    running[pool.submit(_run, node.job, told, lake, day, run_id)] = node
+            if not running:
+                continue
+            finished = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
+            node = running.pop(finished)
+            if finished.exception() is not None:
+                pool.shutdown(cancel_futures=True)
+                raise _with_place(finished.exception(), node, told.date_at(as_of, node.at), run_id, len(before) - ended)
+            ended += 1
+            say(f"[{ended:>2}/{len(before)}] {finished.result()}")
+            graph.done(node)
+
+
+def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
+    say(f"        {datetime.now():%H:%M:%S} {name} for {day}")
+    started = time.monotonic()
+    context = perform(load_job(name), told, lake, day, run_id)
+    rows = ", ".join(f"{written.rows:,} rows to {written.table}" for written in context.written)
+    return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"
+
+
+def _with_place(error: BaseException, node: Node, day: date, run_id: str, left: int) -> BaseException:
+    if isinstance(error, ShoprecError):
+        error.args = (
+            f"{node.job} for {day}: {error}\n(run {run_id} stopped with {left} jobs left; nothing of it is published; "
+            "the same command goes on from here)",
+        )
+    return error
 
 
 def run_pipeline(told: Config, lake: Lake, as_of: date, run_id: str) -> None:

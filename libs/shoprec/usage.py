@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 import psutil
 
 #: Seconds between two looks at the processes' memory.
-INTERVAL = 0.5
+INTERVAL = 1.0
 
 
 @dataclass
 class Usage:
-    """Filled in while :func:`measured` is open and final once it has closed."""
+    """Filled in while :func:`measured` is open and final once it has closed.
+
+    Memory is the sum of the processes' resident sets. Pages that forked workers share count once for each, so the
+    figure is an upper bound; the exact share would stop the JVM at every look for as long as its pages are walked.
+    """
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -27,7 +31,7 @@ class Usage:
         for process in _family():
             try:
                 with process.oneshot():
-                    resident += _own_memory(process)
+                    resident += process.memory_info().rss
                     times = process.cpu_times()
                     self._cpu[process.pid, process.create_time()] = times.user + times.system
             except psutil.Error:
@@ -37,14 +41,6 @@ class Usage:
     def total_cpu(self) -> float:
         """CPU-seconds seen so far, of processes that live and of those that have ended."""
         return sum(self._cpu.values())
-
-
-def _own_memory(process: psutil.Process) -> int:
-    # Forked workers share most pages with their parent: the proportional share counts each page once.
-    try:
-        return process.memory_full_info().pss
-    except (psutil.AccessDenied, AttributeError):
-        return process.memory_info().rss
 
 
 def _family() -> list[psutil.Process]:

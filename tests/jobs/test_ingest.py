@@ -1,0 +1,163 @@
+"""ingest: each file once, whatever happens on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from shoprec import lake as lakes
+from shoprec.context import bronze_table
+from shoprec.errors import ConfigError, ContractBroken
+from shoprec.lake import Lake
+from tests.jobs.desk import Desk, sale
+
+SALES = bronze_table("sales")
+
+
+@pytest.fixture
+def desk(lake: Lake, tmp_path: Path) -> Desk:
+    """A shop with one day of sales, in which one line stands three times."""
+    desk = Desk(lake, tmp_path / "raw")
+    desk.deliver("1.csv", [sale("a", "2024-01-01", "u1", "tea")] * 3 + [sale("b", "2024-01-01", "u2", "mug")])
+    desk.deliver_goods()
+    return desk
+
+
+def test_a_second_run_takes_in_only_what_is_new(desk: Desk) -> None:
+    first = desk.run("ingest")
+    assert [(w.table, w.rows) for w in first.written] == [("bronze.sales", 4), ("bronze.goods", 2)]
+    assert desk.rows(SALES, "line", "_file", "_occurrence", "_ingestion_id") == [
+        ("a", "1.csv", 1, 1),
+        ("a", "1.csv", 2, 1),
+        ("a", "1.csv", 3, 1),
+        ("b", "1.csv", 1, 1),
+    ]
+    assert desk.run("ingest").written == []
+    assert desk.said[-2:] == ["sales: nothing new (1 files known)", "goods: nothing new (1 files known)"]
+    desk.deliver("2.csv", [sale("c", "2024-01-02", "u1", "mug")])
+    assert [(w.table, w.rows) for w in desk.run("ingest").written] == [("bronze.sales", 1)]
+    assert desk.rows(SALES, "line", "_file", "_ingestion_id")[-1] == ("c", "2.csv", 2)
+    assert desk.lake.read(SALES).count() == 5
+
+
+def test_a_day_without_data_is_no_fault(desk: Desk) -> None:
+    desk.deliver("2.csv", [])
+    (desk.place / "sales" / "3.csv").write_text("")
+    desk.run("ingest")
+    assert desk.said[0] == "sales: 4 rows of 3 new files (0 known)"
+    desk.run("ingest")
+    assert desk.said[2] == "sales: nothing new (2 new files without rows, 1 files known)"
+
+
+def test_a_dataset_whose_only_file_has_a_header_alone_is_an_empty_table(desk: Desk) -> None:
+    (desk.place / "goods" / "goods.csv").write_text("what,kind,name,since\n")
+    desk.run("ingest")
+    assert desk.lake.read(bronze_table("goods")).columns[:4] == ["what", "kind", "name", "since"]
+    assert desk.lake.read(bronze_table("goods")).count() == 0
+
+
+def test_a_dataset_of_which_nothing_is_known_is_refused(desk: Desk) -> None:
+    (desk.place / "goods" / "goods.csv").write_text("")
+    with pytest.raises(ConfigError, match="dataset goods: all of its 1 files are empty"):
+        desk.run("ingest")
+
+
+def test_a_missing_folder_loses_nothing_that_came_before(desk: Desk) -> None:
+    (desk.place / "goods" / "goods.csv").unlink()
+    (desk.place / "goods").rmdir()
+    with pytest.raises(ConfigError, match="dataset goods: there is no file at"):
+        desk.run("ingest")
+    desk.deliver_goods()
+    assert [w.table for w in desk.run("ingest").written] == ["bronze.goods"]
+    assert desk.lake.read(SALES).count() == 4
+
+
+def test_a_failure_between_commit_and_record_repeats_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = Lake.append
+
+    def and_die(self: Lake, *args: object) -> None:
+        append(self, *args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lakes.Lake, "append", and_die)
+    with pytest.raises(KeyboardInterrupt):
+        desk.run("ingest")
+    monkeypatch.setattr(lakes.Lake, "append", append)
+    desk.run("ingest")
+    assert desk.lake.read(SALES).count() == 4
+    assert desk.lake.read(bronze_table("goods")).count() == 2
+
+
+def test_an_append_that_delta_takes_for_a_repeat_is_not_passed_over_in_silence(desk: Desk, spark: SparkSession) -> None:
+    desk.run("ingest")
+    spark.sql(f"DELETE FROM delta.`{desk.lake.location(SALES)}`")
+    with pytest.raises(ContractBroken, match="ingestion 1 was taken for one made before"):
+        desk.run("ingest")
+
+
+def test_columns_that_the_source_gains_are_added(desk: Desk) -> None:
+    desk.run("ingest")
+    desk.deliver(
+        "2.csv", [sale("c", "2024-01-02", "u1", "mug") + ",web"], header="line,at,arrived,who,what,n,paid,channel"
+    )
+    desk.run("ingest")
+    assert desk.rows(SALES, "line", "channel")[-1] == ("c", "web")
+    assert desk.rows(SALES, "line", "channel")[0] == ("a", None)
+
+
+def test_files_with_unlike_headers_in_one_delivery_are_refused(desk: Desk) -> None:
+    desk.deliver("2.csv", ["x,y"], header="line,who")
+    with pytest.raises(ConfigError, match="dataset sales: its files have different headers"):
+        desk.run("ingest")
+
+
+@pytest.mark.faults
+def test_killed_in_the_middle_and_started_again(tmp_path: Path) -> None:
+    """kill -9 after the first dataset's commit: the second run brings the rest, once."""
+    script = tmp_path / "ingest_and_die.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import os, signal, sys
+        from shoprec import lake
+        from shoprec.job import run
+        append = lake.Lake.append
+        def last_words(self, rows, table, app_id, version):
+            append(self, rows, table, app_id, version)
+            if sys.argv[1] == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+        lake.Lake.append = last_words
+        run("ingest", "2020-03-01", shop="simulated", settings=[
+            "tables={tmp_path}/lake", "files={tmp_path}/files", "memory_gib=0", "spark.master=local[2]",
+            "spark.driver.memory=1g", "spark.sql.shuffle.partitions=2"])
+        lake_rows = {{}}
+    """)
+    )
+    environment = {**os.environ, "SHOPREC_USERS": "40", "SHOPREC_DAYS": "28", "PYSPARK_PYTHON": sys.executable}
+    killed = subprocess.run(
+        [sys.executable, script, "die"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    ended = subprocess.run(
+        [sys.executable, script, "live"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert "transactions: nothing new" in ended.stdout
+    assert "products: 480 rows of 1 new files (0 known)" in ended.stdout
+
+
+def test_columns_that_change_their_type_are_refused(desk: Desk, spark: SparkSession) -> None:
+    desk.yaml = desk.yaml.replace(
+        "goods: {format: csv, path: PLACE/goods", "goods: {format: parquet, path: PLACE/goods/*.parquet"
+    )
+    goods = spark.range(2).selectExpr("id AS what", "'x' AS kind").coalesce(1)
+    goods.write.parquet(str(desk.place / "goods" / "1.parquet"))
+    desk.run("ingest")
+    other = goods.selectExpr("array(what) AS what", "kind").coalesce(1)
+    other.write.parquet(str(desk.place / "goods" / "2.parquet"))
+    with pytest.raises(ConfigError, match="dataset goods: columns of the new files are of other types than before"):
+        desk.run("ingest")

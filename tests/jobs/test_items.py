@@ -1,0 +1,31 @@
+"""items: the catalogue's versions in silver."""
+
+from datetime import datetime
+from pathlib import Path
+
+from shoprec.contracts.silver import ITEMS, QUARANTINE, RECONCILIATION
+from shoprec.lake import Lake
+from tests.jobs.desk import Desk, sale
+
+
+def test_a_new_delivery_ends_the_version_before(lake: Lake, tmp_path: Path) -> None:
+    desk = Desk(lake, tmp_path / "raw")
+    desk.deliver("1.csv", [sale("a", "2024-01-01", "u1", "tea")])
+    desk.deliver_goods()
+    desk.run("ingest")
+    desk.run("items")
+    first = desk.rows(ITEMS, "item_id", "name", "valid_to", "timeless")
+    assert first == [("mug", "Mug", None, False), ("tea", "Green tea", None, False)]
+    header = "what,kind,name,since"
+    changes = ["tea,drinks,Sencha,2024-02-01", "mug,things,Mug,2024-02-01", ",things,Lid,2024-02-01", "pot,,Pot,soon"]
+    desk.deliver("later.csv", changes, "goods", header)
+    desk.run("ingest")
+    desk.run("items")
+    assert desk.rows(ITEMS, "item_id", "name", "valid_from", "valid_to") == [
+        ("mug", "Mug", datetime(2024, 1, 1), None),
+        ("tea", "Green tea", datetime(2024, 1, 1), datetime(2024, 2, 1)),
+        ("tea", "Sencha", datetime(2024, 2, 1), None),
+    ]
+    assert desk.rows(QUARANTINE, "reason") == [("item_id is missing",), ("since is not timestamp",)]
+    columns = ("dataset", "read", "passed_over", "refused", "duplicate", "kept", "taken_in")
+    assert desk.rows(RECONCILIATION, *columns) == [("goods", 6, 0, 2, 1, 3, 2)]

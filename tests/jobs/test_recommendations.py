@@ -1,0 +1,144 @@
+"""The job recommendations, on a planted lake: lists, reasons that the purchases bear out, the gate, no future."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from shoprec.contracts.gold import RECOMMENDATIONS
+from shoprec.contracts.silver import INTERACTIONS
+from shoprec.exports import files
+from shoprec.lake import Lake
+from shoprec.ranking.ranker import load
+from tests.ranking.planted_lake import (
+    AS_OF,
+    EARLIER,
+    RANKING,
+    RUN,
+    SOURCES,
+    USERS,
+    context,
+    event,
+    plant,
+    purchases,
+    put,
+)
+
+
+@pytest.fixture(scope="module")
+def planted(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Lake, Path, dict, list[dict]]]:
+    """The lake, the folder of files, what the job noted, and the recommendations that it wrote."""
+    folder = tmp_path_factory.mktemp("recommendations")
+    lake = Lake(spark, str(folder / "lake"), str(folder / "staging"))
+    plant(lake, purchases())
+    job = context(lake, "recommendations", str(folder / "files"))
+    job.job.run(job)
+    return lake, folder / "files", job.detail, written(lake)
+
+
+def written(lake: Lake) -> list[dict]:
+    rows = lake.read(RECOMMENDATIONS, as_of=AS_OF, run_id=RUN).orderBy("list", "user_id", "rank").collect()
+    return [row.asDict() for row in rows]
+
+
+def test_every_user_has_whole_lists(planted: tuple) -> None:
+    """Ranks 1 … n without gaps, 20 at most, no item twice."""
+    lists = defaultdict(list)
+    for row in planted[3]:
+        lists[row["list"], row["user_id"]].append(row)
+    assert {user for name, user in lists if name == "all"} == {f"u{i}" for i in range(USERS)}
+    for rows in lists.values():
+        assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+        assert len({row["item_id"] for row in rows}) == len(rows) <= RANKING.k
+
+
+def test_discovery_holds_nothing_that_was_bought(planted: tuple) -> None:
+    bought = {(user, item) for user, item, _ in purchases()}
+    pairs = {
+        name: {(r["user_id"], r["item_id"]) for r in planted[3] if r["list"] == name} for name in ("all", "discovery")
+    }
+    assert pairs["discovery"]
+    assert not pairs["discovery"] & bought
+    assert pairs["all"] & bought
+
+
+def test_reasons_are_borne_out_by_the_purchases(planted: tuple) -> None:
+    """Every 'Bought n times, last d days ago' is counted again from the purchases themselves."""
+    days = defaultdict(set)
+    for user, item, day in purchases():
+        days[user, item].add(day)
+    told = kin = 0
+    for row in planted[3]:
+        assert 1 <= len(row["reasons"]) <= RANKING.reasons
+        assert set(row["sources"]) <= set(SOURCES)
+        assert row["sources"]
+        for reason in row["reasons"]:
+            found = re.match(r"Bought (\d+) times, last (\d+) days? ago", reason)
+            if found:
+                told += 1
+                mine = days[row["user_id"], row["item_id"]]
+                assert (len(mine), (AS_OF - max(mine)).days) == (int(found[1]), int(found[2]))
+            if "also buy this" in reason:
+                kin += 1
+                name = re.search(r"buy Item (\d+) also", reason)[1]
+                assert days[row["user_id"], f"i{name}"]
+                assert (int(name) - int(row["item_id"][1:])) % 40 in (4, 8, 12)
+    assert told > 100
+    assert kin > 10
+
+
+def test_favourites_come_first(planted: tuple) -> None:
+    """The item that a user bought most often is worth more than the median of the user's list."""
+    times = defaultdict(int)
+    for user, item, _ in purchases():
+        times[user, item] += 1
+    good = 0
+    for i in range(USERS):
+        favourite = max((pair for pair in times if pair[0] == f"u{i}"), key=lambda pair: (times[pair], pair))[1]
+        ranks = [
+            r["rank"]
+            for r in planted[3]
+            if r["list"] == "all" and r["user_id"] == f"u{i}" and r["item_id"] == favourite
+        ]
+        good += bool(ranks) and ranks[0] <= 5
+    assert good > 0.8 * USERS
+
+
+def test_the_gate_and_the_model_are_kept(planted: tuple) -> None:
+    """The fused figure is not below the best source, and the saved ranker is the one whose digest was noted."""
+    gate = planted[2]["gate"]
+    assert set(gate["sources"]) == set(SOURCES)
+    assert gate["ndcg@10"] >= max(gate["sources"].values()) > 0
+    folder = f"{planted[1]}/models/ranker/{RUN}"
+    saved = load({name: files.read(f"{folder}/{name}") for name in ("booster.json", "ranker.json")})
+    assert saved.digest == planted[2]["digests"]["ranker"]
+
+
+def test_the_future_changes_nothing_and_a_repeat_is_equal(planted: tuple) -> None:
+    """Events on and after the as-of date, late arrivals and later corrections are poison that must not be tasted."""
+    lake, folder, noted, before = planted
+    late = [
+        event("u1", "i7", AS_OF),
+        event("u1", "i8", AS_OF + timedelta(days=3)),
+        event("u2", "i9", EARLIER + timedelta(days=2), event_id="late", known_at=event("u2", "i9", AS_OF)["known_at"]),
+    ]
+    kept = [event(*one) for one in purchases() if one[2].isoformat() >= "2024-03"]
+    corrected = {**kept[0], "superseded_at": event("u", "i", AS_OF + timedelta(days=1))["event_at"]}
+    correction = {**kept[0], "event_id": "corrected", "item_id": "i11", "known_at": corrected["superseded_at"]}
+    put(
+        lake,
+        INTERACTIONS,
+        [one for one in (corrected, correction, *kept[1:], late[2]) if one["month"] == "2024-03"],
+        month="2024-03",
+    )
+    put(lake, INTERACTIONS, [one for one in late if one["month"] == "2024-04"], month="2024-04")
+    job = context(lake, "recommendations", str(folder))
+    job.job.run(job)
+    assert job.detail == noted
+    assert written(lake) == before

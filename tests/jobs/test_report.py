@@ -1,0 +1,48 @@
+"""The job report: what it finds in the tables stands in the page."""
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from shoprec.errors import ContractBroken
+from shoprec.lake import Lake
+from tests.jobs.judged import Lists
+
+
+@pytest.fixture(scope="module")
+def lists(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lists:
+    place = tmp_path_factory.mktemp("report")
+    return Lists(Lake(spark, str(place / "lake"), str(place / "staging")), place)
+
+
+def test_the_page_of_a_judged_run(lists: Lists) -> None:
+    with pytest.raises(
+        ContractBroken, match=r"run run-7 has no figures for 2024-03-15: .* run jobs/metrics\.py --as-of 2024-03-15"
+    ):
+        lists.run("report")
+    judged = lists.run("metrics", replicates=100).detail["judged"]
+    training = {"epochs": [1, 2], "loss": [3.0, 2.0], "val": [0.1, 0.2], "best_epoch": 2, "samples": 10, "ranks": 2}
+    lists.add_job_runs(metrics={"judged": judged}, two_tower={"training": training})
+    lists.add_intake()
+    context = lists.run("report", items=1)
+
+    page = Path(context.detail["out"])
+    assert page == lists.place / "files" / "reports" / "run-7" / "report.html"
+    html = page.read_text()
+    assert "http" not in html
+    for wanted in ("A corner shop", "run-7", "1 further buyers", "no user", "10 read", "two_tower", "lapsed",
+                   "4 baskets in 30 days", "Item D", "Because of d", "50.0%"):  # fmt: skip
+        assert wanted in html, wanted
+    assert "Item A" not in html  # second in every list of fused: one item was asked for
+    # One user of each stage: u1 or u2 (active), u3 (lapsed), u4 (new)
+    assert sum(f"User {user}<" in html for user in ("u1", "u2")) == 1
+    assert "User u3<" in html
+    assert "User u4<" in html
+    assert '<span class="bought" title="bought">' in html  # u1 and u2 bought d
+
+
+def test_the_page_goes_where_it_is_told(lists: Lists, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "page.html"
+    assert lists.run("report", out=str(out)).detail == {"out": str(out)}
+    assert out.read_text().startswith("<!doctype html>")

@@ -1,0 +1,163 @@
+"""What every job's main shares: arguments, exit codes, messages, help."""
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from shoprec import job as jobs
+from shoprec import resources
+from shoprec.context import Job, JobContext, known_before
+from shoprec.errors import ConfigError, ContractBroken
+from shoprec.job import cli, load_job, parser
+from shoprec.session import check_java, check_memory
+
+GOLDEN = Path(__file__).parent / "golden" / "help"
+SHOP = """
+name: tiny
+currency: EUR
+datasets:
+  sales: {format: csv, path: PLACE/*.csv}
+tables:
+  interactions:
+    - dataset: sales
+      columns: {event_at: at, market: "'eu'", domain: "'all'", type: "'purchase'", user_id: who, item_id: what, quantity: "1"}
+  items:
+    - dataset: sales
+      columns: {item_id: what, domain: "'all'"}
+"""
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    """Arguments of a job on a shop of one CSV file, with a lake of its own."""
+    (tmp_path / "day.csv").write_text("at,who,what\n2024-01-02 10:00:00,u1,i1\n2024-01-03 11:00:00,u2,i1\n")
+    (tmp_path / "tiny.yml").write_text(SHOP.replace("PLACE", str(tmp_path)))
+    places = [f"tables={tmp_path}/lake", f"files={tmp_path}/files", "memory_gib=0"]
+    return ["--as-of", "2024-02-01", "--shop", str(tmp_path / "tiny.yml"), *(x for p in places for x in ("--set", p))]
+
+
+def refused(name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as left:
+        cli(load_job(name), arguments)
+    return left.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", resources.job_names())
+def test_help_says_what_a_job_reads_and_writes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The help of every job is what stands in tests/golden/help (SHOPREC_GOLDEN=write writes it anew)."""
+    monkeypatch.setenv("COLUMNS", "100")
+    job = load_job(name)
+    text = parser(f"{name}.py", job.about, job.reads, job.writes).format_help()
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("SHOPREC_GOLDEN") == "write":
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert text.count("\n") > 5
+    for table in (*job.reads, *job.writes):
+        assert f"{table.layer}.{table.name}" in text
+
+
+def test_a_date_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = refused("samples", [], capsys)
+    assert code == 2
+    assert "--as-of" in said
+
+
+def test_a_date_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = refused("samples", ["--as-of", "2017-13-01"], capsys)
+    assert code == 2
+    assert "2017-13-01" in said
+
+
+def test_an_unknown_setting_names_the_nearest(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = refused("als", [*arguments, "--set", "als.rnak=9"], capsys)
+    assert code == 2
+    assert "did you mean 'als.rank'?" in said
+
+
+def test_an_as_of_date_before_any_data_is_named(
+    spark: SparkSession, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli(load_job("ingest"), arguments)
+    cli(load_job("interactions"), arguments)
+    early = ["2023-01-01" if value == "2024-02-01" else value for value in arguments]
+    code, said = refused("user_index", early, capsys)
+    assert code == 2
+    assert "no interaction was known before 2023-01-01: those in the lake were known from 2024-01-02" in said
+
+
+def test_an_unwritable_lake_is_named(
+    spark: SparkSession, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = refused("ingest", [*arguments, "--set", f"tables={tmp_path}/day.csv/lake"], capsys)
+    assert code == 2
+    assert "cannot make table" in said
+
+
+def test_a_table_that_was_not_made_yet_is_named(
+    spark: SparkSession, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = refused("interactions", arguments, capsys)
+    assert code == 2
+    assert "bronze.sales is not in the lake" in said
+
+
+def fails_with(error: Exception) -> Job:
+    def run(job: JobContext) -> None:
+        raise error
+
+    return Job(name="samples", about="fails", run=run)
+
+
+@pytest.mark.parametrize(("error", "code"), [(ContractBroken("x"), 3), (ConfigError("x"), 2), (ValueError("x"), 1)])
+def test_exit_codes(
+    error: Exception, code: int, spark: SparkSession, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli(fails_with(error), arguments)
+    assert left.value.code == code
+    assert type(error).__name__ in capsys.readouterr().err
+
+
+def test_java_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(ConfigError, match="Java is missing: .*apt-get install openjdk-17"):
+        check_java()
+
+
+def test_too_little_memory_is_said_before_anything_starts() -> None:
+    check_memory(0.001)
+    with pytest.raises(ConfigError, match=r"too little memory: \d+\.\d GiB are free, .* asks for 100000 GiB"):
+        check_memory(100_000)
+
+
+def test_known_before_follows_the_four_kinds_of_knowledge(spark: SparkSession) -> None:
+    moment = datetime(2024, 2, 1)
+    rows = spark.createDataFrame(
+        [
+            ("before", datetime(2024, 1, 31, 23, 59), None),
+            ("at", moment, None),
+            ("corrected later", datetime(2024, 1, 1), datetime(2024, 2, 1)),
+            ("corrected before", datetime(2024, 1, 1), datetime(2024, 1, 31)),
+        ],
+        "name string, known_at timestamp, superseded_at timestamp",
+    )
+    assert {r["name"] for r in known_before(rows, date(2024, 2, 1)).collect()} == {"before", "corrected later"}
+
+
+def test_timeless_attributes_are_always_known(spark: SparkSession) -> None:
+    rows = spark.createDataFrame(
+        [("a", datetime(2030, 1, 1), True), ("b", datetime(2030, 1, 1), False)],
+        "name string, known_at timestamp, timeless boolean",
+    )
+    assert [r["name"] for r in known_before(rows, date(2024, 1, 1)).collect()] == ["a"]
+
+
+def test_a_job_that_does_not_exist_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="there is no job 'pipelin': did you mean 'pipeline'?"):
+        jobs.load_job("pipelin")
