@@ -11,6 +11,7 @@ from shoprec.job import Job, JobContext, cli
 
 
 def run(job: JobContext) -> None:
+    """Write one document a user."""
     if job.read(RUNS, run_id=job.run_id).isEmpty():
         raise ConfigError(
             f"run {job.run_id} is not published, so nothing of it leaves — run the job runs first, or name a published "

@@ -1,5 +1,6 @@
 """ingest: the shop's raw files into bronze, each file once, each row with where it came from."""
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -42,7 +43,7 @@ def _take_in(job: JobContext, name: str, dataset: Dataset, delivery: Delivery, i
             return
         with with_lineage(delivery.rows, ingestion_id) as rows:
             _append(job, name, rows, ingestion_id)
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         if "FAILED_READ_FILE" in str(error) or "CSV header" in str(error):
             raise unreadable(name, dataset, error) from error
         if "DELTA_FAILED_TO_MERGE_FIELDS" in str(error):

@@ -10,6 +10,7 @@ from shoprec.pipeline import run_pipeline
 
 
 def run(job: JobContext) -> None:
+    """Make, publish and export the run."""
     run_pipeline(job.config, job.lake, job.as_of, job.run_id)
 
 

@@ -19,6 +19,7 @@ from shoprec.ranking.reasons import explained
 
 
 def run(job: JobContext) -> None:
+    """Learn on the lists of one horizon earlier, then rank today's candidates."""
     earlier, settings = job.as_of - timedelta(days=job.horizon), job.settings
     interactions = job.read(INTERACTIONS)
     known_then = known_before(job.lake.read(INTERACTIONS), earlier)

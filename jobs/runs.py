@@ -10,11 +10,14 @@ from shoprec.job import Job, JobContext, cli
 
 
 def run(job: JobContext) -> None:
+    """Hold the run against the last published one, then publish it."""
     last = job.lake.latest_run()
     if last and last["run_id"] == job.run_id:
         job.progress(f"run {job.run_id} is published already")
         return
-    details = [json.loads(row["detail"]) for row in job.lake.read(JOB_RUNS, run_id=job.run_id).select("detail").collect()]
+    details = [
+        json.loads(row["detail"]) for row in job.lake.read(JOB_RUNS, run_id=job.run_id).select("detail").collect()
+    ]
     gate = next((detail["gate"] for detail in details if "gate" in detail), {})
     verdict = decide(gate, json.loads(last["gate"]) if last else None, job.settings)
     job.progress(verdict.reason)
@@ -33,7 +36,9 @@ def run(job: JobContext) -> None:
             "horizon": job.horizon,
             "gate": json.dumps(gate, sort_keys=True),
             "seeds": json.dumps({"seed": job.seed}),
-            "digests": json.dumps({k: v for detail in details for k, v in detail.get("digests", {}).items()}, sort_keys=True),
+            "digests": json.dumps(
+                {k: v for detail in details for k, v in detail.get("digests", {}).items()}, sort_keys=True
+            ),
             "settings_hash": job.config.digest,
             "published_at": datetime.now(UTC).replace(tzinfo=None),
         }

@@ -77,7 +77,9 @@ def test_what_a_job_reads_is_written_by_jobs_before_it() -> None:
         earlier = all_before(node)
         for table in load_job(node.job).reads:
             makers = writers.get(table.name, set()) - {node.job}
-            assert not makers or makers & earlier, f"{node} reads {table.name}, made by {makers}, which need not be done"
+            assert not makers or makers & earlier, (
+                f"{node} reads {table.name}, made by {makers}, which need not be done"
+            )
 
 
 def test_a_replaced_slice_has_one_writer() -> None:

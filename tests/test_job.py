@@ -23,7 +23,8 @@ datasets:
 tables:
   interactions:
     - dataset: sales
-      columns: {event_at: at, market: "'eu'", domain: "'all'", type: "'purchase'", user_id: who, item_id: what, quantity: "1"}
+      columns:
+        {event_at: at, market: "'eu'", domain: "'all'", type: "'purchase'", user_id: who, item_id: what, quantity: "1"}
   items:
     - dataset: sales
       columns: {item_id: what, domain: "'all'"}

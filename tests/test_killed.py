@@ -1,4 +1,4 @@
-"""A run killed with kill -9 and started again ends the same as one that was never killed; finished jobs are not repeated."""
+"""A run killed with kill -9 and started again ends as one that was never killed; finished jobs are not repeated."""
 
 import os
 import signal
@@ -67,7 +67,9 @@ def test_a_run_killed_three_times_ends_as_one_never_killed(small_run: SmallRun, 
         said = killed_when(moment, small_run, out)
         assert not said.rstrip().endswith("with a manifest")
         assert published(lake) == [], "a run that was killed must not be seen"
-    ended = subprocess.run(command(small_run, out), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command(small_run, out), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-4000:]
     assert "interactions for" in ended.stdout
     assert "samples for" in ended.stdout

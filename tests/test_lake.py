@@ -171,7 +171,9 @@ def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: L
 
 def test_readers_see_published_runs_alone(lake: Lake, spark: SparkSession) -> None:
     lake.ensure([RUNS, CANDIDATES])
-    rows = spark.createDataFrame([("us", "u", "i", 0.5, 1)], "market string, user_id string, item_id string, score double, rank int")
+    rows = spark.createDataFrame(
+        [("us", "u", "i", 0.5, 1)], "market string, user_id string, item_id string, score double, rank int"
+    )
     lake.replace(rows, CANDIDATES, as_of=DAY, run_id="seen", source="als")
     lake.replace(rows, CANDIDATES, as_of=DAY, run_id="unseen", source="als")
     with pytest.raises(ConfigError, match="no run has been published"):
@@ -184,7 +186,16 @@ def test_a_table_that_is_missing_or_of_another_contract_is_named(lake: Lake, spa
     with pytest.raises(ConfigError, match="silver.stock is not in the lake .* run the job that makes it"):
         lake.read(STOCK)
     lake.ensure([STOCK])
-    other = Table("silver", "stock", "x", (*STOCK.columns, Column("colour", "string", "c")), STOCK.key, Write.REPLACE, (), ("shelf",))
+    other = Table(
+        "silver",
+        "stock",
+        "x",
+        (*STOCK.columns, Column("colour", "string", "c")),
+        STOCK.key,
+        Write.REPLACE,
+        (),
+        ("shelf",),
+    )
     with pytest.raises(ConfigError, match="missing: \\['colour'\\]"):
         lake.ensure([other])
 

@@ -41,11 +41,15 @@ def poisoned(spark: SparkSession, run: SmallRun, lake: Lake) -> None:
     overwrite(everything.localCheckpoint(), lake, INTERACTIONS.name)
     for table, wrong in ((ITEMS, "department"), (USERS, "age_band"), (PRICES, "price"), (PROMOTIONS, "display")):
         rows = lake.read(table)
-        moved = rows.withColumn("valid_from", F.col("valid_from") + F.expr("interval 1 second")).withColumn("known_at", later)
+        moved = rows.withColumn("valid_from", F.col("valid_from") + F.expr("interval 1 second")).withColumn(
+            "known_at", later
+        )
         value = F.lit(999) if wrong == "price" else F.lit("poison")
         moved = moved.withColumn(wrong, value.cast(dict(rows.dtypes)[wrong]))
         if "timeless" in rows.columns:
-            moved = moved.withColumn("timeless", F.lit(False)).withColumn("valid_from", F.lit(as_of - timedelta(days=30)))
+            moved = moved.withColumn("timeless", F.lit(False)).withColumn(
+                "valid_from", F.lit(as_of - timedelta(days=30))
+            )
         overwrite(rows.unionByName(moved).localCheckpoint(), lake, table.name)
 
 

@@ -22,7 +22,12 @@ export HOROVOD_WITHOUT_MXNET=${HOROVOD_WITHOUT_MXNET:-1}
 export HOROVOD_WITHOUT_MPI=${HOROVOD_WITHOUT_MPI:-1}
 export HOROVOD_WITH_GLOO=${HOROVOD_WITH_GLOO:-1}
 
-"$python" -c 'import cffi, cloudpickle, packaging, psutil, setuptools, torch, wheel, yaml' || {
+"$python" - cffi cloudpickle packaging pip psutil setuptools torch wheel yaml <<'PY' || {
+import sys
+from importlib.util import find_spec
+
+sys.exit(not all(map(find_spec, sys.argv[1:])))
+PY
     echo "horovod: $python lacks torch or a build tool; install requirements.lock into it first" >&2
     exit 1
 }

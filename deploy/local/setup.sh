@@ -112,8 +112,12 @@ remove_surplus() { # packages that the lock no longer names
     [ -z "$surplus" ] || "$uv" pip uninstall --quiet --python "$python" $surplus
 }
 
-# An install that is killed can leave half a package that looks whole, so it is marked while it runs.
+# An install that is killed can leave half a package that looks whole, so it is marked while it runs. One that would
+# change nothing is not begun: an environment in use is not to be marked, and then cleared, for nothing.
 install() {
+    if "$uv" pip install --dry-run --python "$python" "$@" 2>&1 | grep -q 'Would make no changes'; then
+        return
+    fi
     touch "$started"
     "$uv" pip install --quiet --python "$python" "$@" ||
         fail "the packages could not be installed, for the reason above; the first set-up needs the network." \

@@ -32,7 +32,7 @@ def conform(rows: DataFrame, table: Table, values: Mapping[str, Any]) -> DataFra
     ]
     if missing or surplus or wrong:
         raise ContractBroken(
-            f"{table.layer}.{table.name}: columns missing {missing}, not in the contract {surplus}, of wrong type {wrong}"
+            f"{table.layer}.{table.name}: columns missing {missing}, not in the contract {surplus}, mistyped {wrong}"
         )
     return rows.select(
         *(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -121,10 +122,11 @@ def _job_settings(
 def _text(folder: str, name: str) -> str:
     if name.endswith((".yml", ".yaml")):
         try:
-            with open(name, encoding="utf-8") as file:
-                return file.read()
+            return Path(name).read_text(encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"cannot read {name}: {error.strerror} — give a file, or a name in conf/{folder}") from error
+            raise ConfigError(
+                f"cannot read {name}: {error.strerror} — give a file, or a name in conf/{folder}"
+            ) from error
     return resources.conf_text(f"{folder}/{name}.yml")
 
 

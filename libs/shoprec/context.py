@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 
@@ -147,7 +147,7 @@ class JobContext:
 
 def known_before(rows: DataFrame, as_of: date) -> DataFrame:
     """The rows known before midnight UTC at the start of ``as_of``; corrected events as they stood then."""
-    moment = F.lit(datetime.combine(as_of, time()))
+    moment = F.lit(datetime.combine(as_of, time(), tzinfo=UTC))
     known = F.col("known_at") < moment
     if "timeless" in rows.columns:
         known = known | F.col("timeless")

@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, NoReturn
 
 from shoprec import config, resources
@@ -34,8 +34,7 @@ def load_job(name: str) -> Job:
 def load_config(env: str, shop: str, settings: Sequence[str]) -> config.Config:
     """What a run is told, checked against the settings of every job."""
     classes = {name: job.settings for name in resources.job_names() if (job := load_job(name)).settings is not Settings}
-    loaded = config.load(env, shop, settings, classes)
-    return loaded
+    return config.load(env, shop, settings, classes)
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def opened(told: config.Config) -> Iterator[Lake]:
 
 def _absolute(place: str) -> str:
     relative = "://" not in place and not place.startswith("/") and "/" in place
-    return os.path.abspath(place) if relative else place
+    return str(Path(place).absolute()) if relative else place
 
 
 def done_before(lake: Lake, run_id: str, digest: str) -> set[tuple[str, date]]:
@@ -135,7 +134,7 @@ def _default_run(job: Job, told: config.Config, lake: Lake, as_of: date) -> str:
     published = lake.latest_run(made_for)
     if published is None:
         raise ConfigError(
-            f"no run for {made_for} has been published: {job.name} --as-of {as_of} judges the lists made {told.horizon} "
+            f"no run for {made_for} has been published: {job.name} --as-of {as_of} judges lists made {told.horizon} "
             f"days earlier — run jobs/pipeline.py --as-of {made_for} first, or name the run with --run-id"
         )
     return published["run_id"]
@@ -143,18 +142,37 @@ def _default_run(job: Job, told: config.Config, lake: Lake, as_of: date) -> str:
 
 def parser(name: str, about: str, reads: Sequence[Table] = (), writes: Sequence[Table] = ()) -> argparse.ArgumentParser:
     """The arguments that every job takes; --help says what the job reads and writes."""
-    tables = [f"  {word:<7}{', '.join(f'{t.layer}.{t.name}' for t in some)}" for word, some in (("reads", reads), ("writes", writes)) if some]
+    tables = [
+        f"  {word:<7}{', '.join(f'{t.layer}.{t.name}' for t in some)}"
+        for word, some in (("reads", reads), ("writes", writes))
+        if some
+    ]
     form = argparse.ArgumentParser(
         prog=name,
         description=about.strip() + ("\n\n" + "\n".join(tables) if tables else ""),
         epilog="exit codes: 0 done, 2 bad arguments or configuration, 3 a contract was broken, 1 anything else",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    form.add_argument("--as-of", type=date.fromisoformat, required=True, metavar="DATE", help="yyyy-mm-dd: the job sees what was known before")
+    form.add_argument(
+        "--as-of",
+        type=date.fromisoformat,
+        required=True,
+        metavar="DATE",
+        help="yyyy-mm-dd: the job sees what was known before",
+    )
     form.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
-    form.add_argument("--shop", default="completejourney", help="name in conf/shops, or a YAML file (default: %(default)s)")
+    form.add_argument(
+        "--shop", default="completejourney", help="name in conf/shops, or a YAML file (default: %(default)s)"
+    )
     form.add_argument("--run-id", help="the run to work for (default: named by date, shop, settings and code)")
-    form.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="tables, files, horizon, seed, spark.… or <job>.<setting>; may be repeated")
+    form.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="tables, files, horizon, seed, spark.… or <job>.<setting>; may be repeated",
+    )
     return form
 
 
@@ -176,7 +194,7 @@ def exit_codes() -> Iterator[None]:
     except ShoprecError as error:
         say_error(f"{type(error).__name__}: {error}")
         _leave(error.exit_code)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the caller gets the exit code that the design gives it
         traceback.print_exc()
         _leave(1)
 

@@ -48,7 +48,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 
 
 def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
-    say(f"        {datetime.now():%H:%M:%S} {name} for {day}")
+    say(f"        {datetime.now().astimezone():%H:%M:%S} {name} for {day}")
     started = time.monotonic()
     context = perform(load_job(name), told, lake, day, run_id)
     rows = ", ".join(f"{written.rows:,} rows to {written.table}" for written in context.written)

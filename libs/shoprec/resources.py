@@ -31,7 +31,9 @@ def conf_text(name: str) -> str:
     place = root().joinpath("conf", *name.split("/"))
     if not place.is_file():
         folder, _, stem = name.rpartition("/")
-        known = [f.name.removesuffix(".yml") for f in root().joinpath("conf", folder).iterdir() if f.name.endswith(".yml")]
+        known = [
+            f.name.removesuffix(".yml") for f in root().joinpath("conf", folder).iterdir() if f.name.endswith(".yml")
+        ]
         raise ConfigError(f"there is no conf/{name}: {nearest(stem.removesuffix('.yml'), known)}")
     return place.read_text(encoding="utf-8")
 

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import psutil
 from pyspark.errors import PySparkException
@@ -35,14 +37,15 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
         there = SparkSession.builder.getOrCreate()
     if there is not None:
         for key, value in {**_sql(env.spark), **RESULTS}.items():
-            there.conf.set(key, value)
+            if there.conf.isModifiable(key):  # what a session was started with stays as it is
+                there.conf.set(key, value)
         return there, False
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
         check_java()
     check_memory(env.memory_gib)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    told = _sql(env.spark) if submitted else {**_quiet(), **env.spark}
+    told = _sql(env.spark) if submitted else {**env.spark, **_quiet(env.spark)}
     builder = SparkSession.builder.appName("shoprec")
     for key, value in {**told, **DELTA, **RESULTS}.items():
         builder = builder.config(key, value)
@@ -55,7 +58,7 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
 def check_java() -> None:
     """:raises ConfigError: no Java is to be found, in words that say how to get it."""
     home = os.environ.get("JAVA_HOME")
-    if not (shutil.which("java") or (home and os.access(os.path.join(home, "bin", "java"), os.X_OK))):
+    if not (shutil.which("java") or (home and os.access(Path(home) / "bin/java", os.X_OK))):
         raise ConfigError(
             "Java is missing: Spark needs Java 17 on PATH or in JAVA_HOME — on Debian or Ubuntu: "
             "apt-get install openjdk-17-jre-headless"
@@ -76,7 +79,7 @@ def _sql(settings: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in settings.items() if k.startswith(("spark.sql.", "spark.databricks."))}
 
 
-def _quiet() -> dict[str, str]:
+def _quiet(told: Mapping[str, str]) -> dict[str, str]:
     # A log level set on the session comes too late for what Spark says while it starts.
-    file = resources.conf_file("log4j2.properties")
-    return {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{file}"}
+    key, file = "spark.driver.extraJavaOptions", resources.conf_file("log4j2.properties")
+    return {key: f"-Dlog4j2.configurationFile=file:{file} {told.get(key, '')}".strip()}

@@ -61,15 +61,20 @@ def _two_tower(shop: Planted, folder: Path) -> Fitted:
         user_index=users,
         item_index=items,
         user_profiles=users.select("user_id", F.lit(1.0).alias("spend"), F.lit("x").alias("stage")),
-        item_features=items.select("item_id", F.lit(1.0).alias("lines"), F.lit("d").alias("department"), F.lit("t").alias("text_hash")),
-        text_embeddings=spark.createDataFrame([("e", "t", [1.0, 0.0])], "encoder string, text_hash string, vector array<float>"),
+        item_features=items.select(
+            "item_id", F.lit(1.0).alias("lines"), F.lit("d").alias("department"), F.lit("t").alias("text_hash")
+        ),
+        text_embeddings=spark.createDataFrame(
+            [("e", "t", [1.0, 0.0])], "encoder string, text_hash string, vector array<float>"
+        ),
     )
     config = TwoTowerConfig(
         launcher="in_process", ranks=1, width=8, hidden=16, negatives=16, lanes=4, batch=64, epochs=8, patience=8,
         recent=8, temperature=0.2, learning_rate=0.01, validation_users=24, validation_k=5, user_words=("stage",),
         item_words=("department",), user_numeric=("spend",), item_numeric=("lines",), snapshot_files=2,
     )  # fmt: skip
-    trained = fit_towers(inputs, config, Folder(str(folder / "training")), Folder(str(folder / "model")), 5, lambda _: None)
+    training, model = (Folder(str(folder / name)) for name in ("training", "model"))
+    trained = fit_towers(inputs, config, training, model, 5, lambda _: None)
     return {"users": trained.users, "items": trained.items}
 
 
@@ -89,6 +94,7 @@ MAKERS = (
     Maker("item_knn", _similar, learns=True),
     Maker("bought_together", _bought_together, learns=True),
     Maker("popular"),
-    Maker("trending"),
+    # A shop of 48 households: what rises is told from noise by few lines.
+    Maker("trending", options={"shrink": 1.0}),
     Maker("buy_again"),
 )

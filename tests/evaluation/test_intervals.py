@@ -21,8 +21,8 @@ def means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def frame(spark: SparkSession, rows: list[tuple]) -> DataFrame:
-    """(subject, user, segment, value or None): every measure has the same value."""
-    wide = [(subject, "all", user, segment, *([value] * len(USER_METRICS))) for subject, user, segment, value in rows]
+    """(subject, list, user, segment, value or None): every measure has the same value."""
+    wide = [(*row[:4], *([row[4]] * len(USER_METRICS))) for row in rows]
     names = ", ".join(f"`{name}` double" for name in USER_METRICS)
     return spark.createDataFrame(wide, f"subject string, list string, user_id string, segment string, {names}")
 
@@ -76,55 +76,66 @@ def test_p_is_small_for_a_clear_difference_and_one_for_none() -> None:
     assert p_value(means(np.zeros(50), weights(50))) == 1.0
 
 
-def test_rows_of_figures(spark: SparkSession) -> None:
+@pytest.fixture(scope="module")
+def sample() -> tuple[np.ndarray, np.ndarray, list[tuple]]:
+    """300 users: fused and als differ on the list 'all'; on 'discovery' fused and als are equal, knn has one value."""
     draw = np.random.default_rng(2)
-    fused, other = draw.uniform(0.4, 1.0, 300), draw.uniform(0.0, 0.5, 300)
-    rows = [("fused", f"u{n}", f"activity={'low' if n < 100 else 'high'}", float(fused[n])) for n in range(300)]
-    rows += [("als", f"u{n}", f"activity={'low' if n < 100 else 'high'}", float(other[n])) for n in range(300)]
-    got = figures(frame(spark, rows).repartition(3), 11, REPLICATES).where("metric = 'ndcg@10'").collect()
-    by = {(r["subject"], r["segment"]): r for r in got}
-    assert set(by) == {
-        (s, g) for s in ("fused", "als", "fused - als") for g in ("all", "activity=low", "activity=high")
-    }
-    assert by["fused", "all"]["value"] == pytest.approx(fused.mean())
-    assert by["als", "activity=low"]["value"] == pytest.approx(other[:100].mean())
-    assert by["als", "activity=low"]["users"] == 100
-    difference = by["fused - als", "all"]
-    assert difference["value"] == pytest.approx((fused - other).mean())
-    assert difference["users"] == 300
-    standard_error = (fused - other).std() / np.sqrt(300)
-    assert difference["high"] - difference["low"] == pytest.approx(2 * 1.96 * standard_error, rel=0.2)
-    assert difference["p_value"] == pytest.approx(1 / (REPLICATES + 1))
-    assert by["fused", "all"]["p_value"] is None
+    fused, als = draw.uniform(0.4, 1.0, 300), draw.uniform(0.0, 0.5, 300)
+    rows = []
+    for n in range(300):
+        user, segment = f"u{n}", f"activity={'low' if n < 100 else 'high'}"
+        rows += [("fused", "all", user, segment, float(fused[n])), ("als", "all", user, segment, float(als[n]))]
+        rows += [(subject, "discovery", user, segment, float(als[n])) for subject in ("fused", "als")]
+        rows += [("knn", "discovery", user, segment, 0.5 if n == 7 else None), ("none", "all", user, segment, None)]
+    return fused, als, rows
 
 
-def test_partitions_and_order_change_nothing_but_the_last_digits(spark: SparkSession) -> None:
-    rows = [
-        (s, f"u{n}", "activity=low", ((n * 37) % 101) / 101 + (s == "fused") / 50)
-        for n in range(90)
-        for s in ("fused", "x")
-    ]
-    one = figures(frame(spark, rows).coalesce(1), 3, 100).orderBy("subject", "segment", "metric").collect()
-    many = (
-        figures(frame(spark, rows[::-1]).repartition(4, "user_id"), 3, 100)
-        .orderBy("subject", "segment", "metric")
-        .collect()
-    )
-    numbers = ("value", "low", "high")
-    np.testing.assert_allclose(
-        [[r[c] for c in numbers] for r in one], [[r[c] for c in numbers] for r in many], rtol=1e-9, atol=1e-12
-    )
-    assert [r["p_value"] for r in one] == [r["p_value"] for r in many]
+@pytest.fixture(scope="module")
+def got(spark: SparkSession, sample: tuple) -> dict[tuple, dict]:
+    return found(figures(frame(spark, sample[2]).repartition(3), 11, REPLICATES))
 
 
-def test_equal_subjects_have_no_difference_at_all(spark: SparkSession) -> None:
-    rows = [(s, f"u{n}", "activity=low", n / 40) for n in range(40) for s in ("fused", "x")]
-    got = figures(frame(spark, rows), 3, 100).where("subject = 'fused - x' and segment = 'all'").collect()
-    assert len(got) == len(USER_METRICS)
-    assert all((r["value"], r["low"], r["high"], r["p_value"]) == (0, 0, 0, 1) for r in got)
+def found(rows: DataFrame) -> dict[tuple, dict]:
+    return {(r["subject"], r["list"], r["segment"], r["metric"]): r.asDict() for r in rows.collect()}
 
 
-def test_users_without_a_value_are_left_out_and_a_subject_without_any_has_no_row(spark: SparkSession) -> None:
-    rows = [("a", "u1", "activity=low", 0.5), ("a", "u2", "activity=low", None), ("b", "u1", "activity=low", None)]
-    got = figures(frame(spark, rows), 3, 100).where("metric = 'auc' and segment = 'all'").collect()
-    assert [(r["subject"], r["value"], r["users"]) for r in got] == [("a", 0.5, 1)]
+def test_values_are_means_over_all_users_and_each_segment(got: dict, sample: tuple) -> None:
+    fused, als, _ = sample
+    assert got["fused", "all", "all", "ndcg@10"]["value"] == pytest.approx(fused.mean())
+    assert got["fused", "all", "all", "ndcg@10"]["p_value"] is None
+    low = got["als", "all", "activity=low", "auc"]
+    assert (low["value"], low["users"]) == (pytest.approx(als[:100].mean()), 100)
+    assert {key[2] for key in got} == {"all", "activity=low", "activity=high"}
+    assert {key[3] for key in got} == set(USER_METRICS)
+
+
+def test_fused_is_paired_with_each_source_by_user(got: dict, sample: tuple) -> None:
+    fused, als, _ = sample
+    paired = got["fused - als", "all", "all", "ndcg@10"]
+    assert paired["value"] == pytest.approx((fused - als).mean())
+    assert paired["users"] == 300
+    standard_error = (fused - als).std() / np.sqrt(300)
+    assert paired["high"] - paired["low"] == pytest.approx(2 * 1.96 * standard_error, rel=0.2)
+    assert paired["p_value"] == pytest.approx(1 / (REPLICATES + 1))
+
+
+def test_equal_subjects_have_no_difference_at_all(got: dict) -> None:
+    same = [row for key, row in got.items() if key[:3] == ("fused - als", "discovery", "all")]
+    assert len(same) == len(USER_METRICS)
+    assert all((r["value"], r["low"], r["high"], r["p_value"]) == (0, 0, 0, 1) for r in same)
+
+
+def test_users_without_a_value_are_left_out_and_a_subject_without_any_has_no_row(got: dict) -> None:
+    known = got["knn", "discovery", "all", "auc"]
+    assert (known["value"], known["users"]) == (0.5, 1)
+    assert ("knn", "discovery", "activity=high", "auc") not in got
+    assert not [key for key in got if "none" in key[0]]
+
+
+def test_partitions_and_order_change_nothing_but_the_last_digits(got: dict, spark: SparkSession, sample: tuple) -> None:
+    again = found(figures(frame(spark, sample[2][::-1]).coalesce(1), 11, REPLICATES))
+    assert got.keys() == again.keys()
+    for name in ("value", "low", "high"):
+        ours = [got[key][name] for key in got]
+        np.testing.assert_allclose(ours, [again[key][name] for key in got], rtol=1e-9, atol=1e-12)
+    assert [row["p_value"] for row in got.values()] == [again[key]["p_value"] for key in got]

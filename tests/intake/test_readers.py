@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -27,9 +28,9 @@ def test_new_files_of_a_folder_with_their_names_below_it(spark: SparkSession, tm
         ("1", None, "a.csv", 7),
         ("3", "4", "2024/b%201.csv", 8),
     }
-    assert delivery.files == ("2024/b%201.csv", "a.csv", "empty.csv")
+    assert delivery.files == ("2024/b%201.csv", "a.csv"), "Spark lists no file without a byte: it holds nothing"
     again = deliver(spark, "sales", csv(folder), {"a.csv": 7, "2024/b%201.csv": 8})
-    assert (again.rows, again.files, again.known_files) == (None, ("empty.csv",), 2)
+    assert (again.rows, again.files, again.known_files) == (None, (), 2)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_files_with_unlike_headers_are_refused(spark: SparkSession, tmp_path: Pa
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     (tmp_path / "b.csv").write_text("y,x\n1,2\n")
     rows = deliver(spark, "sales", csv(tmp_path), {}).rows
-    with pytest.raises(PySparkException) as raised:
+    with pytest.raises((PySparkException, Py4JJavaError)) as raised:
         rows.collect()
     told = str(unreadable("sales", csv(tmp_path), raised.value))
     assert "its files have different headers" in told

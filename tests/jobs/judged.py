@@ -1,10 +1,15 @@
 """A lake with the lists that one run made for four users of a tiny shop, and what the users then bought."""
 
+import functools
 import json
+import tempfile
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
+
+from pyspark.sql import SparkSession
 
 from shoprec.context import JobContext
 from shoprec.contracts.core import Table
@@ -39,7 +44,7 @@ FUSED = {"all": "da", "discovery": "de"}
 class Lists:
     """The lake, and jobs run on it one at a time."""
 
-    def __init__(self, lake: Lake, place: Path, made: tuple[date, ...] = (MADE,)) -> None:
+    def __init__(self, lake: Lake, place: Path) -> None:
         self.lake, self.place = lake, place
         lake.ensure(TABLES)
         events = [
@@ -47,9 +52,14 @@ class Lists:
             for n, (user, item, at, known) in enumerate(PURCHASES)
         ]
         self._add(INTERACTIONS, "event_id event_at known_at type user_id item_id month", events)
-        for day in made:
+        for day in (MADE, JUDGED):
             self.add_users(day, RUN)
             self._add_lists(day)
+
+    @cached_property
+    def judged(self) -> JobContext:
+        """Both days judged, as the job of the later one."""
+        return self.run("metrics", as_of=LATER, dates=(JUDGED, LATER), replicates=100)
 
     def add_users(self, day: date, run_id: str) -> None:
         """The users that a run knew: u1 of one purchase line, u2 of two …"""
@@ -93,7 +103,7 @@ class Lists:
         counted = ("interactions", "sales", 10, 0, 1, 0, 9)
         self._add(RECONCILIATION, "table dataset read passed_over refused duplicate kept", [counted])
         refused = ("interactions", "sales", "no user", "f", 1, 1, 1, "{}")
-        self._add(QUARANTINE, "table dataset reason _file _row_hash _occurrence _ingestion_id raw", [refused])
+        self._add(QUARANTINE, "table dataset reason _file _row _occurrence _ingestion_id raw", [refused])
 
     def _add(self, table: Table, names: str, rows: list[tuple]) -> None:
         types = ", ".join(f"`{name}` {table.column(name).type}" for name in names.split())
@@ -110,6 +120,18 @@ class Lists:
         context = JobContext(job, told, self.lake, as_of, run_id)
         job.run(context)
         return context
+
+
+@functools.cache
+def lists(spark: SparkSession) -> Lists:
+    """The lake, made once, shared by the tests of both jobs."""
+    folder = tempfile.TemporaryDirectory(prefix="shoprec-judged-")
+    _kept.append(folder)  # removed when the test process ends
+    place = Path(folder.name)
+    return Lists(Lake(spark, str(place / "lake"), str(place / "staging")), place)
+
+
+_kept: list[tempfile.TemporaryDirectory] = []
 
 
 def _noon(day: str) -> datetime:

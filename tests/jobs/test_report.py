@@ -6,24 +6,23 @@ import pytest
 from pyspark.sql import SparkSession
 
 from shoprec.errors import ContractBroken
-from shoprec.lake import Lake
+from tests.jobs import judged
 from tests.jobs.judged import Lists
 
 
 @pytest.fixture(scope="module")
-def lists(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lists:
-    place = tmp_path_factory.mktemp("report")
-    return Lists(Lake(spark, str(place / "lake"), str(place / "staging")), place)
+def lists(spark: SparkSession) -> Lists:
+    return judged.lists(spark)
+
+
+def test_a_run_that_was_not_judged_is_refused(lists: Lists) -> None:
+    with pytest.raises(ContractBroken, match=r"run other has no figures for 2024-03-15: .* --as-of 2024-03-15"):
+        lists.run("report", run_id="other")
 
 
 def test_the_page_of_a_judged_run(lists: Lists) -> None:
-    with pytest.raises(
-        ContractBroken, match=r"run run-7 has no figures for 2024-03-15: .* run jobs/metrics\.py --as-of 2024-03-15"
-    ):
-        lists.run("report")
-    judged = lists.run("metrics", replicates=100).detail["judged"]
     training = {"epochs": [1, 2], "loss": [3.0, 2.0], "val": [0.1, 0.2], "best_epoch": 2, "samples": 10, "ranks": 2}
-    lists.add_job_runs(metrics={"judged": judged}, two_tower={"training": training})
+    lists.add_job_runs(metrics=lists.judged.detail, two_tower={"training": training})
     lists.add_intake()
     context = lists.run("report", items=1)
 
@@ -40,9 +39,3 @@ def test_the_page_of_a_judged_run(lists: Lists) -> None:
     assert "User u3<" in html
     assert "User u4<" in html
     assert '<span class="bought" title="bought">' in html  # u1 and u2 bought d
-
-
-def test_the_page_goes_where_it_is_told(lists: Lists, tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "page.html"
-    assert lists.run("report", out=str(out)).detail == {"out": str(out)}
-    assert out.read_text().startswith("<!doctype html>")

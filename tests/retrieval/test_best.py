@@ -30,7 +30,8 @@ def test_pieces_give_what_sorting_all_gives(rows, items, k, levels, pieces, seed
     draw.shuffle(entries)
     best = Best(row_hashes, k)
     for piece in np.array_split(np.arange(len(entries)), pieces):
-        row, item, score = (np.array([entries[at][n] for at in piece], dtype=t) for n, t in enumerate((int, int, float)))
+        some = np.array([entries[at] for at in piece], dtype=float).reshape(-1, 3)
+        row, item, score = some[:, 0].astype(int), some[:, 1].astype(int), some[:, 2]
         best.offer(row, item, score, item_hashes[item])
     row, item, score = best.take()
     assert list(zip(row, item, score, strict=True)) == sorted_out(entries, row_hashes, item_hashes, k)

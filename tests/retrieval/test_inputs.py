@@ -43,9 +43,7 @@ def test_seen_items_are_distinct_and_every_user_of_the_index_is_there(spark):
 
 def test_exact_sums_do_not_depend_on_order(spark):
     rows = spark.range(20_000).withColumn("value", F.exp(-F.col("id") / 3000))
-    sums = {
-        rows.repartition(parts, "id").agg(exact_sum(F.col("value"))).first()[0] for parts in (1, 3, 8)
-    }
+    sums = {rows.repartition(parts, "id").agg(exact_sum(F.col("value"))).first()[0] for parts in (1, 3, 8)}
     assert len(sums) == 1
     # A geometric series: (1 - q^n) / (1 - q), rounded in each term by at most 2^-31.
     q = 2.718281828459045 ** (-1 / 3000)

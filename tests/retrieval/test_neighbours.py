@@ -84,16 +84,29 @@ def test_repeats_count_once(spark):
 
 
 def test_an_item_in_half_of_all_baskets_is_sampled_and_scaled_back(spark):
-    # Item 0 stands in 2,000 of 4,000 baskets, in every second of them with item 1; a tenth of its holders is looked at.
+    # Item 0 stands in 2,000 of 4,000 baskets, in 997 of them with item 1; a tenth of its holders is looked at.
     held = np.zeros((4000, 3), dtype=bool)
-    held[:2000, 0], held[:2000:2, 1], held[2000:, 2] = True, True, True
-    settings = NeighbourSettings(min_support=3, max_holders=200)
-    (neighbour, similarity, support), *_ = found(neighbours(held_rows(spark, held), settings, cosine(0.0)))[0]
-    assert neighbour == 1
-    # 200 draws of a share of one half: five standard errors are 0.18.
-    assert support == pytest.approx(1000, rel=0.36)
-    assert support != 1000
-    assert similarity == pytest.approx(support / np.sqrt(2000 * 1000), abs=1e-3)
+    held[:2000, 0], held[:1994:2, 1], held[2000:, 2] = True, True, True
+    rows = held_rows(spark, held)
+    assert found(neighbours(rows, NeighbourSettings(), cosine(0.0)))[0] == [
+        (1, pytest.approx(997 / np.sqrt(2000 * 997)), 997)
+    ]
+    sampled = NeighbourSettings(min_support=3, max_holders=200)
+    ((neighbour, similarity, support),) = found(neighbours(rows, sampled, cosine(0.0)))[0]
+    # Whole tens, because each holder that is looked at stands for ten; 997 draws of a tenth: four standard errors.
+    assert (neighbour, support % 10) == (1, 0)
+    assert support == pytest.approx(997, rel=4 * np.sqrt(0.9 / 0.1 / 997))
+    assert similarity == pytest.approx(support / np.sqrt(2000 * 997))
+
+
+def test_holders_of_one_item_count_among_its_holders(spark):
+    # Items 0 and 1 share 5 holders; item 0 alone has 20 more.
+    held = np.zeros((25, 2), dtype=bool)
+    held[:, 0], held[:5, 1] = True, True
+    rows = held_rows(spark, held)
+    similarity = pytest.approx(5 / np.sqrt(25 * 5))
+    expected = {0: [(1, similarity, 5)], 1: [(0, similarity, 5)]}
+    assert found(neighbours(rows, NeighbourSettings(), cosine(0.0))) == expected
 
 
 def test_slices_cover_every_row_once_and_stay_small(monkeypatch):

@@ -86,7 +86,12 @@ def _stream(users, items):
     """What a task receives, in batches of 90 rows that mix users and items."""
     columns = ["kind", "user_id", "item_idx", "hash", "vector", "seen"]
     user_rows = users.select(
-        F.lit(0).alias("kind"), "user_id", F.lit(0).alias("item_idx"), id_hash("user_id").alias("hash"), "vector", "seen"
+        F.lit(0).alias("kind"),
+        "user_id",
+        F.lit(0).alias("item_idx"),
+        id_hash("user_id").alias("hash"),
+        "vector",
+        "seen",
     )
     item_rows = items.select(
         F.lit(1).alias("kind"),

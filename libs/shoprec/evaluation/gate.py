@@ -11,7 +11,9 @@ from shoprec.settings import Settings
 class GateConfig(Settings):
     """Settings of the gate."""
 
-    metric: str = Field("ndcg@10", description="figure that is compared, cross-fitted by user on the lists of as_of - horizon")
+    metric: str = Field(
+        "ndcg@10", description="figure that is compared, cross-fitted by user on the lists of as_of - horizon"
+    )
     tolerance: float = Field(0.1, ge=0, le=1, description="share of the last published figure that may be lost")
 
 
@@ -32,5 +34,7 @@ def decide(ours: Mapping[str, float], last: Mapping[str, float] | None, config: 
     if last is None or config.metric not in last:
         return Verdict(True, f"{config.metric} {value:.4f}; no published run to compare with")
     floor = last[config.metric] * (1 - config.tolerance)
-    words = f"{config.metric} {value:.4f} against {last[config.metric]:.4f} of the last published run (floor {floor:.4f})"
+    words = (
+        f"{config.metric} {value:.4f} against {last[config.metric]:.4f} of the last published run (floor {floor:.4f})"
+    )
     return Verdict(value >= floor, words)

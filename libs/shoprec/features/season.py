@@ -21,7 +21,7 @@ def season(bought: DataFrame, as_of: date, prior: float) -> DataFrame:
     )
     month = str(as_of.month)
     seen = months.agg(F.coalesce(F.bool_or(F.col("name") == month), F.lit(False)).alias("seen"))
-    this = F.element_at(F.filter("cells", lambda cell: cell["name"] == month), 1)["affinity"]
+    this = F.get(F.filter("cells", lambda cell: cell["name"] == month), 0)["affinity"]
     return (
         divergence(months, "item_id", prior)
         .join(F.broadcast(seen), how="cross")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -116,7 +117,7 @@ def _read(spark: SparkSession, name: str, dataset: Dataset, files: list[_File]) 
             return reader.json(paths)
         header = reader.option("header", str("header" not in dataset.options or dataset.options["header"]).lower())
         return header.option("enforceSchema", str(bool(dataset.columns)).lower()).csv(paths)
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         raise unreadable(name, dataset, error) from error
 
 

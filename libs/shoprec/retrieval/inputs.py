@@ -33,9 +33,7 @@ def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
     """
     day = F.to_date("event_at")
     known = (F.col("type") == "purchase") & (F.col("event_at") < F.lit(as_of).cast("timestamp"))
-    lines = interactions.where(known).join(
-        item_index.select("item_id", "item_idx"), on="item_id", how="inner"
-    )
+    lines = interactions.where(known).join(item_index.select("item_id", "item_idx"), on="item_id", how="inner")
     basket = F.coalesce("basket_id", F.concat_ws("/", F.lit("day"), "user_id", day.cast("string")))
     return lines.select("user_id", "item_idx", "market", basket.alias("basket_id"), day.alias("day"))
 

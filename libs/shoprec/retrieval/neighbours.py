@@ -41,7 +41,7 @@ class NeighbourSettings(Settings):
     """How common holders become neighbours."""
 
     neighbours: int = Field(60, ge=1, le=1000, description="neighbours kept for an item")
-    min_support: int = Field(3, ge=1, le=1_000_000, description="holders that must hold both items")
+    min_support: int = Field(3, ge=1, le=1_000_000, description="holders looked at that must hold both items")
     shrink: float = Field(10.0, ge=0, le=1e6, description="added below the line: holders (cosine), baskets (lift)")
     max_items: int = Field(500, ge=2, le=100_000, description="items that a holder keeps, the latest first")
     max_holders: int = Field(20_000, ge=10, le=10_000_000, description="holders of an item that are looked at, about")
@@ -129,9 +129,8 @@ def _multiply(
     block = _incidence(own_lengths, own_place, len(own_items)).T.tocsr()
     for start, stop in _slices(block @ lengths):
         common = (block[start:stop] @ everything).tocsr()
-        sampled = np.diff(block.indptr)[start:stop]
         at = np.searchsorted(known, own_items[start:stop])
-        yield _nearest(common, known, held, at, held[at] / sampled, total, settings, measure)
+        yield _nearest(common, known, held, at, total, settings, measure)
 
 
 def _incidence(lengths: np.ndarray, places: np.ndarray, width: int) -> sparse.csr_array:
@@ -157,16 +156,17 @@ def _nearest(
     known: np.ndarray,
     held: np.ndarray,
     at: np.ndarray,
-    scale: np.ndarray,
     total: float,
     settings: NeighbourSettings,
     measure: Measure,
 ) -> pa.RecordBatch:
-    """The best neighbours of the items ``known[at]``, whose rows ``common`` counts; ``scale`` undoes the sampling."""
+    """The best neighbours of the items ``known[at]``, whose rows ``common`` counts among the holders looked at."""
     row = np.repeat(np.arange(len(at)), np.diff(common.indptr))
-    support = common.data * scale[row]
-    keep = (support >= settings.min_support) & (common.indices != at[row])
-    row, column, support = row[keep], common.indices[keep], support[keep]
+    keep = (common.data >= settings.min_support) & (common.indices != at[row])
+    row, column, counted = row[keep], common.indices[keep], common.data[keep]
+    # Each holder was drawn with probability max_holders / holders: undo it, within what is possible.
+    drawn = np.maximum(1.0, held[at] / settings.max_holders)
+    support = np.minimum(counted * drawn[row], np.minimum(held[at[row]], held[column]))
     similarity = measure(support, held[at[row]], held[column], total)
     keep = similarity >= _floors(similarity, row, len(at), settings.neighbours)[row]
     row, column, support, similarity = row[keep], column[keep], support[keep], similarity[keep]

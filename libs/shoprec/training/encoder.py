@@ -43,7 +43,9 @@ def _standardised(one: Numeric) -> Column:
         return F.lit(0.0)
     value = F.col(one.name).cast("double")
     score = ((F.log1p(value) if one.log else value) - one.mean) / one.deviation
-    return F.coalesce(F.least(F.greatest(score, F.lit(-CLIP)), F.lit(CLIP)), F.lit(0.0))
+    held = F.least(F.greatest(score, F.lit(-CLIP)), F.lit(CLIP))
+    # greatest and least pass over null: without this an unknown value would be an extreme one.
+    return F.when(value.isNull(), F.lit(0.0)).otherwise(held)
 
 
 def _learn_numeric(rows: DataFrame, names: Sequence[str]) -> tuple[Numeric, ...]:
@@ -64,7 +66,8 @@ def _learn_numeric(rows: DataFrame, names: Sequence[str]) -> tuple[Numeric, ...]
         .collect()
     )
     by_number = {row["number"]: row for row in figures}
-    return tuple(_numeric(name, by_number[number]) for number, name in enumerate(names) if number in by_number)
+    unknown = T.Row(low=None, skewness=0.0, mean_x=0.0, deviation_x=0.0)
+    return tuple(_numeric(name, by_number.get(number, unknown)) for number, name in enumerate(names))
 
 
 def _numeric(name: str, row: T.Row) -> Numeric:

@@ -60,8 +60,8 @@ def record(training: Training, config: TrainingConfig, files: str) -> str:
         with local_copy(training.model) as folder:
             client.log_artifacts(run_id, str(folder), "model")
         client.set_terminated(run_id)
-    except MlflowException as error:
-        raise ConfigError(f"MLflow at {uri} refuses: {error.message} — set tracking") from error
+    except (MlflowException, OSError) as error:
+        raise ConfigError(f"MLflow at {uri} refuses: {error} — set tracking") from error
     return run_id
 
 

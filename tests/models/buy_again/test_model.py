@@ -29,9 +29,7 @@ def test_scores_by_hand(spark):
         ("v", 0): (0 + item_gap[0]) / (0 + 1),
     }
     idle = {("u", 0): 1, ("u", 1): 11, ("v", 0): 5}
-    expected = {
-        pair: (habit[pair] + 2 * repeat[pair[1]]) / (1 + (idle[pair] / (2 * gap[pair])) ** 2) for pair in habit
-    }
+    expected = {pair: (habit[pair] + 2 * repeat[pair[1]]) / (1 + (idle[pair] / (2 * gap[pair])) ** 2) for pair in habit}
     assert found(inputs) == pytest.approx(expected, rel=1e-8)
 
 

@@ -76,7 +76,8 @@ def test_bought_together_is_the_shrunk_lift_over_baskets(inputs, lines):
 def test_scores_are_the_sum_over_the_users_weightiest_items(inputs, lines):
     near = np.random.default_rng(6).random((ITEMS, ITEMS)) * (1 - np.eye(ITEMS))
     rows = [(f"i{i}", f"i{j}", float(near[i, j])) for i in range(ITEMS) for j in range(ITEMS) if i != j]
-    neighbours = inputs.items.sparkSession.createDataFrame(rows, "item_id string, neighbour_id string, similarity double")
+    columns = "item_id string, neighbour_id string, similarity double"
+    neighbours = inputs.items.sparkSession.createDataFrame(rows, columns)
     config = ItemKnnConfig(half_life_days=20, items=4)
     found = defaultdict(dict)
     for row in propose(inputs, neighbours, config, ITEMS, ITEMS).collect():

@@ -34,7 +34,7 @@ def scores(inputs: Inputs, config: BuyAgainConfig) -> DataFrame:
     days = inputs.purchases.select("user_id", "item_idx", "day").distinct()
     since = Window.partitionBy("user_id").orderBy(F.desc("day"))
     # dense_rank numbers the user's days from the latest: rows of one day share a number.
-    visits_ago = F.dense_rank().over(since.rangeBetween(Window.unboundedPreceding, Window.currentRow)) - 1
+    visits_ago = F.dense_rank().over(since.rowsBetween(Window.unboundedPreceding, Window.currentRow)) - 1
     age = age_days(inputs.as_of)
     pairs = (
         days.withColumn("visits_ago", visits_ago)

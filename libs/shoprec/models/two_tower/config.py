@@ -8,13 +8,17 @@ from shoprec.training.config import TrainingConfig
 class TwoTowerConfig(TrainingConfig):
     """What the towers look like, what they are told, and by what they are judged while they train."""
 
+    batch: int = Field(1024, ge=1, le=1 << 24, description="samples of one step over all ranks; a multiple of `lanes`")
+    epochs: int = Field(2, ge=1, le=1000, description="passages over the samples, at most")
+    table_rate: float = Field(0.03, gt=0, le=10, description="of embedding tables (row-wise Adagrad); falls to a tenth")
+
     width: int = Field(64, ge=2, le=4096, description="width of the embeddings")
     hidden: int = Field(128, ge=2, le=16384, description="width of the user tower's hidden layer")
     temperature: float = Field(
         0.1, ge=0.01, le=10, description="divides the cosine of user and item in the loss; lower: sharper"
     )
-    negatives: int = Field(1024, ge=1, le=1 << 20, description="items drawn in each step, shared by all its samples")
-    recent: int = Field(30, ge=0, le=1000, description="latest items of a user that the user tower reads")
+    negatives: int = Field(512, ge=1, le=1 << 20, description="items drawn in each step, shared by all its samples")
+    recent: int = Field(100, ge=0, le=1000, description="latest items of a user that the user tower reads")
     recent_kept: float = Field(
         0.5,
         gt=0,

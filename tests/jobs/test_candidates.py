@@ -1,0 +1,77 @@
+"""The job candidates: a slice for each source, whole and apart from the others'."""
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shoprec.contracts.gold import CANDIDATES
+from tests.contracts.planted import NEWCOMER, USERS, bought_by
+from tests.jobs.planted_sources import planted_lake, run
+
+SOURCES = {
+    "als": {"new": 4, "bought": 2},
+    "item_knn": {"new": 4, "bought": 2},
+    "popular": {"new": 4, "bought": 2},
+    "buy_again": {"bought": 5},
+}
+
+
+@pytest.fixture(scope="module")
+def lake(spark, tmp_path_factory):
+    made = planted_lake(spark, tmp_path_factory.mktemp("candidates"))
+    run(made, "als", rank=5, iterations=4, blocks=2)
+    run(made, "item_neighbours")
+    return made
+
+
+@pytest.fixture(scope="module")
+def context(lake):
+    return run(lake, "candidates", sources=SOURCES)
+
+
+def slice_of(lake, source):
+    rows = lake.read(CANDIDATES, source=source).collect()
+    return {(r["user_id"], r["item_id"]): (r["market"], r["rank"], round(r["score"], 5)) for r in rows}
+
+
+def test_every_source_has_its_slice_and_its_time_is_noted(lake, context):
+    assert {row["source"] for row in lake.read(CANDIDATES).select("source").distinct().collect()} == set(SOURCES)
+    assert set(context.detail["seconds"]) == set(SOURCES)
+
+
+def test_every_user_of_the_index_has_candidates(lake, context):
+    users = {row["user_id"] for row in lake.read(CANDIDATES).select("user_id").distinct().collect()}
+    assert users == {f"u{n:03d}" for n in range(USERS)} | {NEWCOMER}
+
+
+def test_both_quotas_are_in_one_ranking(lake, context):
+    for source in ("als", "item_knn", "popular"):
+        lists = defaultdict(dict)
+        for (user, item), (_, rank, _) in slice_of(lake, source).items():
+            lists[user][rank] = int(item[1:])
+        for user in range(USERS):
+            mine = lists[f"u{user:03d}"]
+            assert sorted(mine) == list(range(1, len(mine) + 1))
+            bought = set(mine.values()) & bought_by(user)
+            assert len(bought) <= 2
+            assert len(mine) - len(bought) <= 4
+
+
+def test_a_source_made_again_leaves_the_others_alone(lake, context):
+    before = {source: slice_of(lake, source) for source in SOURCES}
+    run(lake, "candidates", sources={"popular": {"new": 1, "bought": 0}})
+    after = {source: slice_of(lake, source) for source in SOURCES}
+    assert len(after["popular"]) == USERS + 1
+    for source in ("als", "item_knn", "buy_again"):
+        assert after[source] == before[source]
+    run(lake, "candidates", sources={"popular": SOURCES["popular"]})
+    assert slice_of(lake, "popular") == before["popular"]
+
+
+def test_two_writers_of_different_sources_both_succeed(lake, context):
+    before = {source: slice_of(lake, source) for source in SOURCES}
+    with ThreadPoolExecutor(2) as both:
+        for job in [both.submit(run, lake, "candidates", sources={n: SOURCES[n]}) for n in ("popular", "buy_again")]:
+            job.result()
+    assert {source: slice_of(lake, source) for source in SOURCES} == before
