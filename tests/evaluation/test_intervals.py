@@ -122,7 +122,8 @@ def test_fused_is_paired_with_each_source_by_user(got: dict, sample: tuple) -> N
 def test_equal_subjects_have_no_difference_at_all(got: dict) -> None:
     same = [row for key, row in got.items() if key[:3] == ("fused - als", "discovery", "all")]
     assert len(same) == len(USER_METRICS)
-    assert all((r["value"], r["low"], r["high"], r["p_value"]) == (0, 0, 0, 1) for r in same)
+    for row in same:
+        assert [row["value"], row["low"], row["high"], row["p_value"]] == pytest.approx([0, 0, 0, 1], abs=1e-12)
 
 
 def test_users_without_a_value_are_left_out_and_a_subject_without_any_has_no_row(got: dict) -> None:

@@ -64,8 +64,9 @@ class Ranker:
         """
         if not len(matrix):
             return matrix
+        # The columns are in the order of ``names``, whether the booster knows names (trained on Spark) or not.
         data = xgboost.DMatrix(matrix, missing=np.nan, nthread=1)
-        return self._booster.predict(data, pred_contribs=True, approx_contribs=True)[:, :-1]
+        return self._booster.predict(data, pred_contribs=True, approx_contribs=True, validate_features=False)[:, :-1]
 
     def files(self, facts: Mapping[str, object]) -> dict[str, bytes]:
         """The ranker as files to save: name -> content. ``facts`` (JSON-able) are kept in the card."""
