@@ -30,7 +30,7 @@ def test_a_new_model_needs_one_line():
         ({"als": {"new": -1}}, "greater than or equal to 0"),
         ({"als": {"options": {"rank": 3}}}, "takes no options"),
         ({"popular": {"options": {"half_life": 3}}}, "half_life"),
-        ({"popular": {"options": {"half_life_days": float("nan")}}}, "greater than 0"),
+        ({"popular": {"options": {"half_life_days": float("nan")}}}, "half_life_days"),
         ({"item_knn": {"of": "similiar"}}, "did you mean 'similar'"),
         ({"fashion": {"kind": "list"}}, "no source lies in models/fashion"),
         ({}, "at least 1"),

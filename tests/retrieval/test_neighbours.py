@@ -93,8 +93,10 @@ def test_an_item_in_half_of_all_baskets_is_sampled_and_scaled_back(spark):
     ]
     sampled = NeighbourSettings(min_support=3, max_holders=200)
     ((neighbour, similarity, support),) = found(neighbours(rows, sampled, cosine(0.0)))[0]
-    # Whole tens, because each holder that is looked at stands for ten; 997 draws of a tenth: four standard errors.
-    assert (neighbour, support % 10) == (1, 0)
+    # Whole tens, because each holder that is looked at stands for ten, but never more than item 1 has holders; 997
+    # draws of a tenth: four standard errors.
+    assert neighbour == 1
+    assert support % 10 == 0 or support == 997
     assert support == pytest.approx(997, rel=4 * np.sqrt(0.9 / 0.1 / 997))
     assert similarity == pytest.approx(support / np.sqrt(2000 * 997))
 

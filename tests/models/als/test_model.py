@@ -72,7 +72,8 @@ def test_the_objective_is_as_low_as_an_own_solver_brings_it(fitted):
         items = solve(users, weights.T)
         course.append(objective(users, items, weights))
     assert course == sorted(course, reverse=True)
-    assert objective(*fitted, weights) == pytest.approx(course[-1], rel=0.03)
+    # Two starts may end in two valleys: Spark's must not be the higher one.
+    assert objective(*fitted, weights) <= 1.03 * course[-1]
     assert objective(*fitted, weights) < start / 3
 
 
