@@ -14,9 +14,15 @@ os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 
+#: Files of tests that were written but have not been seen to pass: `make unproven` runs them, CI does not yet.
+UNPROVEN: tuple[str, ...] = ()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a whole run, and give it the time that one takes."""
+    """Mark what is not proven, and what needs a whole run, which gets the time that one takes."""
     for item in items:
+        if item.nodeid.startswith(UNPROVEN):
+            item.add_marker("unproven")
         if "small_run" in getattr(item, "fixturenames", ()):
             item.add_marker("whole")
             item.add_marker(pytest.mark.timeout(1800))

@@ -35,19 +35,19 @@ class Judged:
     ) -> None:
         events = [(user, item, at, "purchase") for user, item, at in purchases]
         interactions = spark.createDataFrame(events, "user_id string, item_id string, event_at timestamp, type string")
-        self.truth = truth(interactions, MADE, JUDGED)
+        self.truth = truth(interactions, MADE, JUDGED).persist()
         index = index or sorted({(user, 1) for user, _, _ in purchases})
         self.index = spark.createDataFrame(list(index), "user_id string, interactions long")
-        self.users = buyers(self.truth, self.index).where("segment is not null")
+        self.users = buyers(self.truth, self.index).where("segment is not null").persist()
         lists = subject_lists(
             spark.createDataFrame(list(candidates), "source string, user_id string, item_id string, rank int"),
             spark.createDataFrame(list(recommendations), "list string, user_id string, item_id string, rank int"),
         )
-        self.lists = judged_lists(lists, self.truth, self.users)
-        self.tops = top_items(lists, self.lists)
+        self.lists = judged_lists(lists, self.truth, self.users).persist()  # as the job does
+        self.tops = top_items(lists, self.lists).persist()
         names = items or [(i, None, None, 0) for i in sorted({p[1] for p in purchases} | {c[2] for c in candidates})]
         catalogue = spark.createDataFrame(list(names), "item_id string, department string, category string, users long")
-        self.facts = item_facts(catalogue, self.index, self.truth)
+        self.facts = item_facts(catalogue, self.index, self.truth).persist()
 
     @cached_property
     def rows(self) -> list[dict]:
