@@ -132,10 +132,14 @@ def unreadable(name: str, dataset: Dataset, error: Exception) -> ConfigError:
     lines = [line for line in str(error).splitlines() if line.strip()]
     header = next((i for i, line in enumerate(lines) if "CSV header" in line), None)
     if header is not None:
-        told = " ".join(line.strip() for line in lines[header : header + 4])
+        told = " ".join(line.strip() for line in lines[header : header + 5])
         return ConfigError(f"dataset {name}: its files have different headers: {told} — make a dataset of each kind")
+    # Java's errors come wrapped: the line that names the file says most.
+    named = next(
+        (line for line in lines if "Encountered error while reading file" in line), lines[0] if lines else error
+    )
     return ConfigError(
-        f"dataset {name}: its files cannot be read as {dataset.format}: {lines[0] if lines else error} — mend `format` "
+        f"dataset {name}: its files cannot be read as {dataset.format}: {named} — mend `format` "
         "and `options` in the shop's YAML, or take the broken file away"
     )
 
