@@ -43,7 +43,7 @@ unproven: setup ## the tests that have not been seen to pass
 	$(PYTHON) -m pytest -m unproven $(ARGS)
 
 faults: setup ## the heavy fault cases: killed runs, races, hung ranks
-	$(PYTHON) -m pytest -m "faults and not whole and not unproven" $(ARGS)
+	$(PYTHON) -m pytest -m "faults and not whole and not unproven" $(ARGS) || [ $$? -eq 5 ] # 5: none is proven yet
 
 lint: setup ## style, types of mistakes, formatting, and the direction of imports
 	$(BIN)/ruff check .

@@ -15,7 +15,26 @@ os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 
 #: Files of tests that were written but have not been seen to pass: `make unproven` runs them, CI does not yet.
-UNPROVEN: tuple[str, ...] = ()
+UNPROVEN: tuple[str, ...] = (
+    "tests/contracts/test_sources.py::test_a_user_without_purchases[buy_again]",
+    "tests/contracts/test_sources.py::test_the_planted_taste_is_found[two_tower]",
+    "tests/jobs/test_ingest.py::test_a_dataset_of_which_nothing_is_known_is_refused",  # fails: Spark lists no empty file
+    "tests/jobs/test_ingest.py::test_a_day_without_data_is_no_fault",  # fails: Spark lists no empty file
+    "tests/jobs/test_ingest.py::test_killed_in_the_middle_and_started_again",
+    "tests/jobs/test_interactions.py",
+    "tests/jobs/test_item_neighbours.py",
+    "tests/jobs/test_items.py",
+    "tests/jobs/test_metrics.py",
+    "tests/jobs/test_prices.py",
+    "tests/jobs/test_promotions.py",
+    "tests/jobs/test_recommendations.py",
+    "tests/jobs/test_report.py",
+    "tests/jobs/test_two_tower.py",
+    "tests/jobs/test_users.py",
+    "tests/models/two_tower",
+    "tests/training/test_launch.py::test_a_rank_killed_or_hung_ends_the_job_within_a_minute",
+    "tests/training/test_launch.py::test_ranks_that_say_nothing_are_ended",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
