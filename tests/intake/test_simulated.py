@@ -86,7 +86,7 @@ def test_the_price_sensitive_buy_cheaper_and_more_on_offer(clean: DataFrame) -> 
         for r in drawn.groupBy("price_sensitive").agg(offers, F.avg(F.log("price")).alias("price")).collect()
     }
     assert got[True]["price"] < got[False]["price"] - 0.2
-    assert got[True]["offers"] > got[False]["offers"]
+    assert got[True]["offers"] > got[False]["offers"] + 0.03
 
 
 def test_rising_items_rise(clean: DataFrame) -> None:
