@@ -11,10 +11,10 @@ from shoprec.contracts.gold import (
     USER_INDEX,
 )
 from shoprec.contracts.silver import INTERACTIONS
-from shoprec.features.reuse import reused
 from shoprec.job import Job, JobContext, cli
 from shoprec.models.sources import CandidatesConfig, Drawn, candidates
 from shoprec.retrieval.inputs import Inputs, purchases_of, users_with_seen
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:

@@ -1,5 +1,7 @@
 """ingest: the shop's raw files into bronze, each file once, each row with where it came from."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -15,13 +17,18 @@ from shoprec.intake.shop import Dataset
 from shoprec.job import Job, JobContext, cli
 from shoprec.lake import Written, first_line
 
+#: Datasets that are taken in at a time.
+AT_ONCE = 4
+
 
 def run(job: JobContext) -> None:
-    """Take in what is new of every dataset. Each is one commit: a run that was killed goes on where it ended."""
-    for name, dataset in job.shop.datasets.items():
-        known, last = _taken_in(job, name)
-        delivery = deliver(job.spark, name, dataset, known)
-        _take_in(job, name, dataset, delivery, last + 1)
+    """Take in what is new of every dataset. Each is one commit: a run that was killed goes on where it ended.
+
+    Some at a time: a dataset of one large file keeps one core busy while others pass.
+    """
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="dataset") as pool:
+        for done in [pool.submit(_take_in, job, *each) for each in job.shop.datasets.items()]:
+            done.result()
 
 
 def _taken_in(job: JobContext, name: str) -> tuple[dict[str, int], int]:
@@ -34,7 +41,9 @@ def _taken_in(job: JobContext, name: str) -> tuple[dict[str, int], int]:
     return {row["_file"]: row["bytes"] for row in rows}, max((row["n"] for row in rows), default=0)
 
 
-def _take_in(job: JobContext, name: str, dataset: Dataset, delivery: Delivery, ingestion_id: int) -> None:
+def _take_in(job: JobContext, name: str, dataset: Dataset) -> None:
+    known, last = _taken_in(job, name)
+    delivery, ingestion_id = deliver(job.spark, name, dataset, known), last + 1
     try:
         if delivery.rows is None or delivery.rows.isEmpty():
             empty = f"{len(delivery.files)} new files without rows, " if delivery.files else ""

@@ -6,38 +6,35 @@ from pyspark.sql import functions as F
 from shoprec.cleaning.events import touched_months, versions_of_events
 from shoprec.cleaning.repeated import split
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
-from shoprec.intake.tables import accepted, map_table, mapping_digest, settle
+from shoprec.intake.tables import accepted, map_table, settle, taken_in_before
 from shoprec.job import Job, JobContext, cli
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:
     """Write the months that changed since this job ran before; all of them when the mapping did, or it never ran."""
-    mapped = map_table(job.shop, INTERACTIONS, job.read_bronze)
-    with split(accepted(mapped), "event_key") as parts:
-        events = versions_of_events(*parts)
-        kept = events.where("NOT _duplicate")
-        months = _months(job, events)
-        job.progress(f"{len(months)} months to write")
-        if months:
-            rows = kept.where(F.col("month").isin(months)).withColumnRenamed("_dataset", "source")
-            job.write(rows.select(*INTERACTIONS.names), INTERACTIONS, month=months)
-        standing = job.lake.read(INTERACTIONS).count()
-        for account in settle(job.shop, INTERACTIONS, mapped, kept, standing, job.read_bronze, job.write):
-            job.progress(str(account))
+    with reused(map_table(job.shop, INTERACTIONS, job.read_bronze)) as judged:
+        with split(accepted(judged), "event_key") as parts:
+            events = versions_of_events(*parts)
+            months = _months(job, events)
+            job.progress(f"{len(months)} months to write")
+            if months:
+                rows = events.where(F.col("month").isin(months) & ~F.col("_duplicate"))
+                kept = rows.withColumnRenamed("_dataset", "source").select(*INTERACTIONS.names)
+                job.write(kept, INTERACTIONS, month=months)
+        standing = job.lake.read(INTERACTIONS).groupBy("source").count().collect()
+        settle(job, INTERACTIONS, judged, {row["source"]: row["count"] for row in standing})
 
 
 def _months(job: JobContext, events: DataFrame) -> list[str]:
     """The months to write, in order: as many as the data spans."""
-    before = job.lake.read(RECONCILIATION, table=INTERACTIONS.name).select("dataset", "taken_in", "mapping").collect()
-    digest = mapping_digest(job.shop, INTERACTIONS, job.read_bronze)
-    if before and {row["mapping"] for row in before} == {digest}:
-        taken_in = job.spark.createDataFrame(
-            [(row["dataset"], row["taken_in"]) for row in before], "_dataset string, _taken_in long"
-        )
-        months = touched_months(events, taken_in)
-    else:
+    before = taken_in_before(job, INTERACTIONS)
+    if before is None:
         there = job.lake.read(INTERACTIONS).select("month")
         months = events.select("month").union(there).distinct()
+    else:
+        taken_in = job.spark.createDataFrame(list(before.items()), "_dataset string, _taken_in long")
+        months = touched_months(events, taken_in)
     return sorted(row["month"] for row in months.collect())
 
 

@@ -7,8 +7,8 @@ from shoprec.features.config import ItemFeatureSettings
 from shoprec.features.item_features import item_features
 from shoprec.features.lines import known_lines
 from shoprec.features.pairs import basket_items, item_pairs
-from shoprec.features.reuse import reused
 from shoprec.job import Job, JobContext, cli
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:

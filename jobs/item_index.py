@@ -5,8 +5,8 @@ from shoprec.contracts.silver import INTERACTIONS
 from shoprec.features.config import ItemIndexSettings
 from shoprec.features.index import item_counts, item_index
 from shoprec.features.lines import known_purchases
-from shoprec.features.reuse import reused
 from shoprec.job import Job, JobContext, cli
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:

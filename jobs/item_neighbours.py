@@ -2,11 +2,11 @@
 
 from shoprec.contracts.gold import ITEM_INDEX, ITEM_NEIGHBOURS
 from shoprec.contracts.silver import INTERACTIONS
-from shoprec.features.reuse import reused
 from shoprec.job import Job, JobContext, cli
 from shoprec.models.item_knn.config import ItemNeighboursConfig
 from shoprec.models.item_knn.model import bought_together, similar
 from shoprec.retrieval.inputs import purchases_of
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:

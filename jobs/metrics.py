@@ -15,8 +15,8 @@ from shoprec.evaluation.intervals import figures
 from shoprec.evaluation.lists import judged_lists, subject_lists, top_items
 from shoprec.evaluation.measures import coverage, user_values
 from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
-from shoprec.features.reuse import reused
 from shoprec.job import Job, JobContext, cli
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:
@@ -44,7 +44,8 @@ def _judge(job: JobContext) -> dict[str, Any]:
             tops = top_items(lists, judged)
             values = user_values(judged, tops, catalogue, users)
             rows = figures(values, job.seed, job.settings.replicates).unionByName(coverage(tops, catalogue, users))
-            job.write(rows.withColumn("lists_as_of", F.lit(made)), METRICS, job=job.job.name)
+            with reused(rows.withColumn("lists_as_of", F.lit(made))) as made_figures:
+                job.write(made_figures, METRICS, job=job.job.name)
     newcomers = all_buyers - judged_users
     job.progress(f"{judged_users:,} users judged on {made} … {job.as_of}; {newcomers:,} more bought, not known before")
     bounds = activity_bounds(known_users).first()["bounds"]

@@ -6,13 +6,15 @@ from shoprec.contracts.silver import ITEMS
 from shoprec.features.config import TextSettings
 from shoprec.features.text import text_embeddings, unknown_texts
 from shoprec.job import Job, JobContext, cli
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:
     """Encode the texts that are new."""
     items = valid_at(job.read(ITEMS), job.as_of, ("item_id",))
     texts = unknown_texts(items, job.read(TEXT_EMBEDDINGS), job.settings.encoder)
-    job.write(text_embeddings(texts, job.settings), TEXT_EMBEDDINGS)
+    with reused(text_embeddings(texts, job.settings)) as vectors:
+        job.write(vectors, TEXT_EMBEDDINGS)
 
 
 JOB = Job(

@@ -8,9 +8,9 @@ from shoprec.features.config import ProfileSettings
 from shoprec.features.exposure import exposed
 from shoprec.features.lines import known_lines
 from shoprec.features.pairs import seen_basket_items, user_pairs
-from shoprec.features.reuse import reused
 from shoprec.features.user_profiles import user_profiles
 from shoprec.job import Job, JobContext, cli
+from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:

@@ -9,6 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from shoprec.lake import Lake
+from tests.small_run import small_run
+
+__all__ = ["small_run"]
 
 os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
@@ -78,4 +81,4 @@ def spark() -> Iterator[SparkSession]:
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Lake:
     """An empty lake of the test's own; tables are made by ``lake.ensure``."""
-    return Lake(spark, str(tmp_path / "lake"), str(tmp_path / "staging"))
+    return Lake(spark, str(tmp_path / "lake"))

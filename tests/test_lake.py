@@ -56,7 +56,7 @@ def test_a_list_of_values_replaces_each_of_them(lake: Lake, spark: SparkSession)
     for shelf in "abc":
         lake.replace(stock(spark, ("old", 1, None)), STOCK, shelf=shelf)
     new = spark.createDataFrame([("a", "new", 2, None)], "shelf string, item string, count int, weight double")
-    lake.replace_staged(new, STOCK, shelf=["a", "b"])
+    lake.replace_audited(new, STOCK, shelf=["a", "b"])
     assert content(lake) == {("a", "new", 2, None), ("c", "old", 1, None)}
 
 
@@ -76,18 +76,17 @@ def test_a_failed_audit_names_rule_and_count_and_leaves_what_readers_see(
     lake: Lake, spark: SparkSession, rows: list[tuple], words: str
 ) -> None:
     lake.ensure([STOCK])
-    lake.replace_staged(stock(spark, ("good", 1, 1.0)), STOCK, shelf="a")
+    lake.replace_audited(stock(spark, ("good", 1, 1.0)), STOCK, shelf="a")
     with pytest.raises(ContractBroken) as refused:
-        lake.replace_staged(stock(spark, *rows), STOCK, shelf="a")
+        lake.replace_audited(stock(spark, *rows), STOCK, shelf="a")
     assert words in str(refused.value)
     assert content(lake) == {("a", "good", 1, 1.0)}
-    assert not list(Path(lake.staging).glob("stock/*")), "staged rows were left behind"
 
 
 def test_values_outside_a_closed_set_are_refused(lake: Lake, spark: SparkSession) -> None:
     lake.ensure([STOCK])
     with pytest.raises(ContractBroken, match="shelf is not one of a, b, c in 1 of 1 rows"):
-        lake.replace_staged(stock(spark, ("x", 1, 1.0)), STOCK, shelf="d")
+        lake.replace_audited(stock(spark, ("x", 1, 1.0)), STOCK, shelf="d")
 
 
 @pytest.mark.parametrize(
@@ -203,4 +202,4 @@ def test_a_table_that_is_missing_or_of_another_contract_is_named(lake: Lake, spa
 def test_a_lake_that_cannot_be_written_is_named(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigError, match="cannot make table silver.stock in the lake .*--set tables"):
-        Lake(spark, str(tmp_path / "file" / "lake"), str(tmp_path)).ensure([STOCK])
+        Lake(spark, str(tmp_path / "file" / "lake")).ensure([STOCK])

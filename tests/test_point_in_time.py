@@ -67,7 +67,7 @@ def later_lake(spark: SparkSession, small_run: SmallRun, tmp_path_factory: pytes
         for name, value in SHOP.items():
             patch.setenv(name, value)
         told = load_config("local", "simulated", [*SMALL, *QUICK, f"tables={place}/lake", f"files={place}/files"])
-    lake = Lake(spark, f"{place}/lake", f"{place}/staging")
+    lake = Lake(spark, f"{place}/lake")
     lake.ensure(TABLES.values())
     poisoned(spark, small_run, lake)
     assert lake.read(INTERACTIONS).count() > 1.2 * Lake(spark, str(small_run.tables), "").read(INTERACTIONS).count()

@@ -24,8 +24,6 @@ from tests.cluster import ROOT, Cluster, bare, build_wheel, dependencies_alone, 
 from tests.small_run import QUICK, SHOP, SMALL, SmallRun, environment
 from tests.small_run import arguments as settings
 
-pytest_plugins = ["tests.small_run"]
-
 #: The small run and the cluster's start count in the test that asks for them first.
 pytestmark = pytest.mark.timeout(900)
 

@@ -1,5 +1,6 @@
 """Audits by contract: rules that are observed while the rows are written, and the check of the key."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -89,17 +90,40 @@ def broken_rules(table: Table, counts: Mapping[str, int]) -> list[str]:
     return broken
 
 
-def audit_key(table: Table, written: DataFrame) -> list[str]:
-    """Whether the key is unique among ``written``, in words; reads the key's columns alone.
+def audit(table: Table, rows: DataFrame) -> tuple[int, list[str]]:
+    """How many ``rows`` there are and what is broken about them, in words: all rules and the key, in one pass.
 
-    Equal keys have equal hashes, so as many hashes as rows prove the key unique; only when they differ are the
-    keys themselves compared.
+    Only where something is broken are the rows gone through again, to say what and how often.
     """
-    hashes = F.xxhash64(*table.key)
-    seen = written.agg(F.count(F.lit(1)).alias("rows"), F.count_distinct(hashes).alias("keys")).first()
-    if seen["rows"] == seen["keys"]:
-        return []
-    twice = written.groupBy(*table.key).count().where("count > 1")
+    tests = [F.coalesce(broken, F.lit(False)) for column in table.columns for _, broken in _rules(column)]
+    broken = functools.reduce(lambda one, other: one | other, tests, F.lit(False))
+    count, keys, bad = _counted(table, rows, broken)
+    if bad or not (count or table.may_be_empty):
+        return count, broken_rules(table, rows.agg(*audit_rules(table)).first().asDict()) + audit_key(table, rows)
+    return count, _repeated(table, rows) if keys < count else []
+
+
+def audit_key(table: Table, written: DataFrame) -> list[str]:
+    """Whether the key is unique among ``written``, in words; reads the key's columns alone."""
+    count, keys, _ = _counted(table, written, F.lit(False))
+    return _repeated(table, written) if keys < count else []
+
+
+def _counted(table: Table, rows: DataFrame, broken: SparkColumn) -> tuple[int, int, int]:
+    """How many rows there are, how many hashes of keys, and how many rows are broken.
+
+    Equal keys have equal hashes, so as many hashes as rows prove the key unique.
+    """
+    # Shuffled before they are grouped: nearly every hash is a group of its own.
+    hashed = rows.select(F.xxhash64(*table.key).alias("key"), broken.cast("long").alias("broken")).repartition("key")
+    keys = hashed.groupBy("key").agg(F.count(F.lit(1)).alias("rows"), F.sum("broken").alias("broken"))
+    found = keys.agg(F.sum("rows").alias("rows"), F.count("key").alias("keys"), F.sum("broken").alias("broken")).first()
+    return found["rows"] or 0, found["keys"], found["broken"] or 0
+
+
+def _repeated(table: Table, rows: DataFrame) -> list[str]:
+    """What to say of the keys that stand more than once; nothing where unlike keys have equal hashes."""
+    twice = rows.groupBy(*table.key).count().where("count > 1")
     surplus = twice.agg(F.sum(F.col("count") - 1)).first()[0]
     if not surplus:
         return []

@@ -11,7 +11,6 @@ from pyspark.sql import functions as F
 
 from shoprec import config
 from shoprec.contracts import Table, Write
-from shoprec.contracts.gold_runs import METRICS
 from shoprec.contracts.silver import INTERACTIONS
 from shoprec.errors import ConfigError
 from shoprec.intake.shop import Shop
@@ -114,20 +113,22 @@ class JobContext:
         self.read_tables[f"bronze.{dataset}"] = table
         return self.lake.read(table)
 
-    def write(self, rows: DataFrame, table: Table, /, **values: Any) -> None:
+    def write(self, rows: DataFrame, table: Table, /, **values: Any) -> int:
         """Write ``rows`` as the slice ``values`` of ``table`` (as_of and run_id are added), audited by the contract.
 
-        Rows that readers would see at once are staged first.
+        Rows that readers would see at once are audited first and gone through twice: hold what is costly to make.
 
+        :returns: how many rows were written
         :raises ContractBroken: the rows do not hold the contract
         """
         if table.write is Write.MERGE:
-            self.written.append(self.lake.merge(rows, table))
-            return
-        values |= {k: v for k, v in (("as_of", self.as_of), ("run_id", self.run_id)) if k in table.slice}
-        seen_at_once = table.layer == "silver" or table is METRICS
-        replace = self.lake.replace_staged if seen_at_once else self.lake.replace
-        self.written.append(replace(rows, table, **values))
+            written = self.lake.merge(rows, table)
+        else:
+            values = {k: v for k, v in (("as_of", self.as_of), ("run_id", self.run_id)) if k in table.slice} | values
+            replace = self.lake.replace_audited if table.seen_at_once else self.lake.replace
+            written = replace(rows, table, **values)
+        self.written.append(written)
+        return written.rows
 
     def _gold(self, table: Table, where: dict[str, Any]) -> DataFrame:
         run = {"as_of": self.as_of, "run_id": self.run_id}

@@ -42,7 +42,7 @@ def opened(told: config.Config) -> Iterator[Lake]:
     """The lake in a session; a session that was started for it is stopped at the end."""
     spark, started = open_session(told.env)
     try:
-        lake = Lake(spark, _absolute(told.env.tables), f"{_absolute(told.env.files)}/_staging")
+        lake = Lake(spark, _absolute(told.env.tables))
         lake.ensure(TABLES.values())
         yield lake
     finally:

@@ -1,11 +1,10 @@
 """The only code that reads or writes Delta: where tables lie, how slices are replaced, audited and published."""
 
-import contextlib
 import functools
 import re
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, ParamSpec, TypeVar
@@ -24,7 +23,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from shoprec.audit import audit_key, audit_rules, broken_rules, conform
+from shoprec.audit import audit, audit_key, audit_rules, broken_rules, conform
 from shoprec.contracts.core import Table, Write
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ContractBroken, PublishConflict
@@ -43,6 +42,9 @@ CONFLICTS = (
 
 #: A merge that lost a race is tried again this often: other runs may add their own rows at the same moment.
 MERGE_TRIES = 5
+
+#: Tables that are looked at or made at a time: each is mostly waiting for the store.
+ENSURED_AT_ONCE = 4
 
 Slice = Mapping[str, Any]
 
@@ -75,14 +77,11 @@ class Lake:
     """One shop's tables, under a folder of any store that Spark reaches or in a ``catalog.schema``.
 
     :param tables: ``/folder``, ``scheme://…/folder`` or ``catalog.schema``
-    :param staging: folder of any store, for rows that wait for their audit
     """
 
-    def __init__(self, spark: SparkSession, tables: str, staging: str) -> None:
+    def __init__(self, spark: SparkSession, tables: str) -> None:
         self.spark = spark
         self.tables = tables.rstrip("/")
-        self.staging = staging.rstrip("/")
-        self._recording = threading.Lock()
         self.in_catalog = re.fullmatch(r"\w+\.\w+", self.tables) is not None
 
     def location(self, table: Table) -> str:
@@ -102,17 +101,20 @@ class Lake:
 
         :raises ConfigError: the lake cannot be written, or a table there has other columns than its contract
         """
-        for table in tables:
-            try:
-                if self.exists(table):
-                    self._check_columns(table)
-                else:
-                    self._create(table)
-            except (PySparkException, Py4JJavaError) as error:
-                raise ConfigError(
-                    f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "
-                    "check that the place exists and may be written, or choose another with --set tables=…"
-                ) from error
+        with ThreadPoolExecutor(ENSURED_AT_ONCE, thread_name_prefix="table") as pool:
+            list(pool.map(self._ensure, tables))
+
+    def _ensure(self, table: Table) -> None:
+        try:
+            if self.exists(table):
+                self._check_columns(table)
+            else:
+                self._create(table)
+        except (PySparkException, Py4JJavaError) as error:
+            raise ConfigError(
+                f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "
+                "check that the place exists and may be written, or choose another with --set tables=…"
+            ) from error
 
     def _create(self, table: Table) -> None:
         builder = DeltaTable.createIfNotExists(self.spark).comment(table.comment)
@@ -122,6 +124,7 @@ class Lake:
             builder = builder.addColumn(column.name, column.type, comment=column.comment)
         if table.partition:
             builder = builder.partitionedBy(*table.partition)
+        builder = builder.property(*_statistics(table))
         builder.execute()
 
     def _check_columns(self, table: Table) -> None:
@@ -174,27 +177,31 @@ class Lake:
         :raises ContractBroken: the rows do not hold the contract
         """
         self._check_slice(table, values)
-        shaped, audit = self._observed(rows, table, values)
+        shaped, observed = self._observed(rows, table, values)
         self._overwrite(shaped, table, values)
-        self._judge(table, audit, self.read(table, **values))
-        return Written(table.name, self.version(table), audit.get["rows"])
+        _refuse(table, broken_rules(table, observed.get) + audit_key(table, self.read(table, **values)))
+        return Written(table.name, self.version(table), observed.get["rows"])
 
-    def replace_staged(self, rows: DataFrame, table: Table, /, **values: Any) -> Written:
-        """Replace a slice that readers see at once: staged, audited, and only then taken in by one commit.
+    def replace_audited(self, rows: DataFrame, table: Table, /, **values: Any) -> Written:
+        """Replace a slice that readers see at once: audited first, then taken in by one commit.
 
+        The rows are gone through twice: what is costly to make is best held (``reused``).
+
+        :param values: the value of each column of ``table.slice``, or a list of values
         :raises ContractBroken: the rows do not hold the contract; the table is as it was
         """
         self._check_slice(table, values)
-        with self._staged(rows, table, values) as staged:
-            self._overwrite(staged.rows, table, values)
-        return Written(table.name, self.version(table), staged.count)
+        shaped = conform(rows, table, values)
+        count = self._audited(shaped, table)
+        self._overwrite(shaped, table, values)
+        return Written(table.name, self.version(table), count)
 
     @again_on_conflict
-    def _merge_into(self, staged: DataFrame, table: Table) -> None:
+    def _merge_into(self, rows: DataFrame, table: Table) -> None:
         on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
         rest = [name for name in table.names if name not in table.key]
         changed = " OR ".join(f"NOT (t.`{name}` <=> s.`{name}`)" for name in rest)
-        merge = self._delta(table).alias("t").merge(staged.alias("s"), on).whenNotMatchedInsertAll()
+        merge = self._delta(table).alias("t").merge(rows.alias("s"), on).whenNotMatchedInsertAll()
         (merge.whenMatchedUpdateAll(changed) if rest else merge).execute()
 
     def merge(self, rows: DataFrame, table: Table) -> Written:
@@ -202,50 +209,33 @@ class Lake:
 
         :raises ContractBroken: the rows do not hold the contract; the table is as it was
         """
-        with self._staged(rows, table, {}) as staged:
-            self._merge_into(staged.rows, table)
-        return Written(table.name, self.version(table), staged.count)
+        shaped = conform(rows, table, {})
+        count = self._audited(shaped, table)
+        self._merge_into(shaped, table)
+        return Written(table.name, self.version(table), count)
 
     def record(self, row: Mapping[str, Any], table: Table) -> None:
-        """Merge one row that our own code made into ``table``, as it stands: no staging, no audit."""
-        with self._recording:  # jobs of one session would only make each other try again
-            self._merge_into(self.spark.createDataFrame([dict(row)], self.read(table).schema), table)
+        """Replace a slice by one row that our own code made, as it stands: no audit."""
+        literals = (F.lit(row[column.name]).cast(column.type).alias(column.name) for column in table.columns)
+        self._overwrite(self.spark.range(1).select(*literals), table, {name: row[name] for name in table.slice})
 
     def _check_slice(self, table: Table, values: Slice) -> None:
         if table.write is not Write.REPLACE or set(values) != set(table.slice):
             raise ConfigError(f"{table.name} replaces slices of {table.slice}, not of {tuple(values)} ({table.write})")
 
     def _observed(self, rows: DataFrame, table: Table, values: Slice) -> tuple[DataFrame, Observation]:
-        audit = Observation(f"{table.name}-{uuid.uuid4().hex[:8]}")
-        return conform(rows, table, values).observe(audit, *audit_rules(table)), audit
+        observed = Observation(f"{table.name}-{uuid.uuid4().hex[:8]}")
+        return conform(rows, table, values).observe(observed, *audit_rules(table)), observed
 
-    def _judge(self, table: Table, audit: Observation, written: DataFrame) -> None:
-        broken = broken_rules(table, audit.get) + audit_key(table, written)
-        if broken:
-            raise ContractBroken(
-                f"{table.layer}.{table.name}: {'; '.join(broken)}. Nothing of it was published; mend the job or its "
-                "input and run it again"
-            )
-
-    @contextlib.contextmanager
-    def _staged(self, rows: DataFrame, table: Table, values: Slice) -> Iterator["Staged"]:
-        place = f"{self.staging}/{table.name}/{uuid.uuid4().hex}"
-        shaped, audit = self._observed(rows, table, values)
-        try:
-            shaped.write.parquet(place)
-            staged = self.spark.read.schema(shaped.schema).parquet(place)
-            self._judge(table, audit, staged)
-            yield Staged(staged, audit.get["rows"])
-        finally:
-            self._discard(place)
-
-    def _discard(self, place: str) -> None:
-        path = self.spark._jvm.org.apache.hadoop.fs.Path(place)
-        path.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf()).delete(path, True)
+    def _audited(self, shaped: DataFrame, table: Table) -> int:
+        count, broken = audit(table, shaped)
+        _refuse(table, broken)
+        return count
 
     def _overwrite(self, rows: DataFrame, table: Table, values: Slice) -> None:
         predicate = " AND ".join(f"`{name}` {_in(value)}" for name, value in values.items())
-        self._save(rows.write.format("delta").mode("overwrite").option("replaceWhere", predicate), table)
+        writer = rows.write.format("delta").mode("overwrite")
+        self._save(writer.option("replaceWhere", predicate) if predicate else writer, table)
 
     def _save(self, writer: Any, table: Table) -> None:
         where = self.location(table)
@@ -291,12 +281,22 @@ class Lake:
         self._delta(RUNS).alias("t").merge(source.alias("s"), taken).whenNotMatchedInsertAll().execute()
 
 
-@dataclass(frozen=True)
-class Staged:
-    """Rows that were written aside and hold their contract."""
+def _refuse(table: Table, broken: list[str]) -> None:
+    if broken:
+        raise ContractBroken(
+            f"{table.layer}.{table.name}: {'; '.join(broken)}. Nothing of it was published; mend the job or its "
+            "input and run it again"
+        )
 
-    rows: DataFrame
-    count: int
+
+def _statistics(table: Table) -> tuple[str, str]:
+    """The property that says of which columns each file tells the least and greatest value: those that reads go by.
+
+    To tell them of every column would take a good part of a write.
+    """
+    told = [c.name for c in table.columns if c.type in ("timestamp", "date") or c.name == "_ingestion_id"]
+    told = [name for name in told if name not in table.partition]
+    return ("delta.dataSkippingStatsColumns", ",".join(told)) if told else ("delta.dataSkippingNumIndexedCols", "0")
 
 
 def condition(where: Slice) -> SparkColumn:

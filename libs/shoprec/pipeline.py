@@ -11,6 +11,7 @@ from shoprec.errors import ShoprecError
 from shoprec.graph import JobEntry, Node, nodes
 from shoprec.job import done_before, load_job, perform, say
 from shoprec.lake import Lake
+from shoprec.session import label_thread
 
 
 def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date, run_id: str) -> None:
@@ -50,6 +51,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
     say(f"        {datetime.now().astimezone():%H:%M:%S} {name} for {day}")
     started = time.monotonic()
+    label_thread(lake.spark, f"{name} for {day}")
     context = perform(load_job(name), told, lake, day, run_id)
     rows = ", ".join(f"{written.rows:,} rows to {written.table}" for written in context.written)
     return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"

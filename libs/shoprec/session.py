@@ -55,6 +55,19 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
         raise ConfigError(f"Spark did not start: {error} — see the lines above") from error
 
 
+def label_thread(spark: SparkSession, text: str) -> None:
+    """Label what this thread does in Spark's UI, and give it a fair share of the cores beside other threads.
+
+    Where there is no context to tell (Spark Connect), nothing is done.
+    """
+    try:
+        context = spark.sparkContext
+    except PySparkException:
+        return
+    context.setJobDescription(text)
+    context.setLocalProperty("spark.scheduler.pool", text)
+
+
 def check_java() -> None:
     """:raises ConfigError: no Java is to be found, in words that say how to get it."""
     home = os.environ.get("JAVA_HOME")

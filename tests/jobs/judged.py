@@ -128,7 +128,7 @@ def lists(spark: SparkSession) -> Lists:
     folder = tempfile.TemporaryDirectory(prefix="shoprec-judged-")
     _kept.append(folder)  # removed when the test process ends
     place = Path(folder.name)
-    return Lists(Lake(spark, str(place / "lake"), str(place / "staging")), place)
+    return Lists(Lake(spark, str(place / "lake")), place)
 
 
 _kept: list[tempfile.TemporaryDirectory] = []

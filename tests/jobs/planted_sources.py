@@ -29,7 +29,7 @@ GOLD = (USER_INDEX, ITEM_INDEX, SAMPLES, USER_EMBEDDINGS, ITEM_EMBEDDINGS, ITEM_
 
 def planted_lake(spark: SparkSession, folder: Path) -> Lake:
     """A lake with the planted purchases, indexes and samples."""
-    lake, shop = Lake(spark, str(folder / "lake"), str(folder / "staging")), Planted(spark)
+    lake, shop = Lake(spark, str(folder / "lake")), Planted(spark)
     lake.ensure([INTERACTIONS, *GOLD])
     columns = [f"{c.name} {c.type}" for c in INTERACTIONS.columns if c.name in _event(0, 0, AS_OF)]
     rows = [_event(*line) for line in lines()]

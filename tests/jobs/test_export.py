@@ -26,7 +26,7 @@ ROWS = [
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with six recommendations for three users and two for discovery; the run is not published yet."""
     folder = tmp_path_factory.mktemp("export-job")
-    lake = Lake(spark, str(folder / "lake"), str(folder / "staging"))
+    lake = Lake(spark, str(folder / "lake"))
     lake.ensure(TABLES.values())
     put(lake, RECOMMENDATIONS, ROWS, as_of=AS_OF, run_id=RUN)
     put(lake, ITEM_FEATURES, [{"item_id": "i1", "name": "Bread"}, {"item_id": "i2"}], as_of=AS_OF, run_id=RUN)

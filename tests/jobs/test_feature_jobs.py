@@ -20,7 +20,7 @@ SETTINGS = {"text_embeddings": TextSettings(encoder="hashed", tasks=1)}
 def filled(spark, tmp_path_factory):
     """A lake with the shop's silver tables, and the gold tables empty."""
     place = tmp_path_factory.mktemp("features")
-    lake = Lake(spark, str(place / "lake"), str(place / "staging"))
+    lake = Lake(spark, str(place / "lake"))
     tables = {
         INTERACTIONS: shop.events(spark),
         ITEMS: shop.items(spark),

@@ -110,7 +110,7 @@ def test_in_steps_or_at_once_the_table_is_the_same(desk: Desk, tmp_path: Path) -
     desk.deliver("3.csv", [sale("b", "2024-03-02", "u2", "mug", "9", arrived="2024-03-02 11:00:00")])
     desk.run("ingest")
     desk.run("interactions")
-    at_once = Desk(Lake(desk.lake.spark, str(tmp_path / "lake2"), str(tmp_path / "staging2")), desk.place)
+    at_once = Desk(Lake(desk.lake.spark, str(tmp_path / "lake2")), desk.place)
     at_once.run("ingest")
     at_once.run("interactions")
     assert at_once.rows(INTERACTIONS, *INTERACTIONS.names) == desk.rows(INTERACTIONS, *INTERACTIONS.names)

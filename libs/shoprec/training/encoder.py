@@ -1,7 +1,10 @@
 """Codes columns of any table as numbers for a model: numeric columns standardised, words as small integers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -14,6 +17,9 @@ CLIP = 5.0
 #: Columns at least this skewed, and never below 0, are taken by their logarithm.
 SKEWED = 2.0
 
+#: Type of a coded column by the head of its name.
+_CODED = {"n_": T.FloatType(), "w_": T.IntegerType()}
+
 
 def numeric_columns(rows: DataFrame) -> list[str]:
     """The names of the numeric columns of a table."""
@@ -25,27 +31,44 @@ def learn(rows: DataFrame, numeric: Sequence[str], words: Sequence[str], most_wo
     return Encoding(_learn_numeric(rows, numeric), _learn_words(rows, words, most_words))
 
 
-def encode(rows: DataFrame, keep: Sequence[str], encoding: Encoding) -> DataFrame:
+def encode(rows: DataFrame, keep: Sequence[str | Column], encoding: Encoding) -> DataFrame:
     """The columns ``keep``, then ``n_<name>`` (float) and ``w_<name>`` (int) for each column of the encoding."""
-    for one in encoding.words:
-        numbered = [(value, number) for number, value in enumerate(one.values, start=1)]
-        table = rows.sparkSession.createDataFrame(numbered, f"`{one.name}` string, `w_{one.name}` int")
-        rows = rows.join(F.broadcast(table), on=one.name, how="left")
-    return rows.select(
-        *keep,
-        *(_standardised(one).cast("float").alias(f"n_{one.name}") for one in encoding.numeric),
-        *(F.coalesce(f"w_{one.name}", F.lit(0)).alias(f"w_{one.name}") for one in encoding.words),
-    )
+    numeric = (F.col(one.name).cast("double").alias(f"n_{one.name}") for one in encoding.numeric)
+    words = (F.col(one.name).cast("string").alias(f"w_{one.name}") for one in encoding.words)
+    plain = rows.select(*keep, *numeric, *words)
+    schema = T.StructType([T.StructField(f.name, _CODED.get(f.name[:2], f.dataType)) for f in plain.schema.fields])
+
+    def code(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        words = {f"w_{one.name}": pa.array(one.values, pa.string()) for one in encoding.words}
+        figures = {f"n_{one.name}": one for one in encoding.numeric}
+        for batch in batches:
+            named = zip(batch.schema.names, batch.columns, strict=True)
+            coded = [
+                _standardised(values, figures[name])
+                if name in figures
+                else _numbered(values, words[name])
+                if name in words
+                else values
+                for name, values in named
+            ]
+            yield pa.RecordBatch.from_arrays(coded, names=batch.schema.names)
+
+    return plain.mapInArrow(code, schema)
 
 
-def _standardised(one: Numeric) -> Column:
+def _numbered(words: pa.Array, known: pa.Array) -> pa.Array:
+    place = pc.index_in(words, known, skip_nulls=True)
+    return pc.add(pc.fill_null(place, -1), 1).cast(pa.int32())
+
+
+def _standardised(numbers: pa.Array, one: Numeric) -> pa.Array:
+    value = numbers.to_numpy(zero_copy_only=False)
     if one.deviation == 0:
-        return F.lit(0.0)
-    value = F.col(one.name).cast("double")
-    score = ((F.log1p(value) if one.log else value) - one.mean) / one.deviation
-    held = F.least(F.greatest(score, F.lit(-CLIP)), F.lit(CLIP))
-    # greatest and least pass over null: without this an unknown value would be an extreme one.
-    return F.when(value.isNull(), F.lit(0.0)).otherwise(held)
+        return pa.array(np.zeros(len(value), np.float32))
+    with np.errstate(invalid="ignore"):
+        score = ((np.log1p(value) if one.log else value) - one.mean) / one.deviation
+    # An unknown value stands in the middle.
+    return pa.array(np.where(np.isnan(score), 0.0, np.clip(score, -CLIP, CLIP)).astype(np.float32))
 
 
 def _learn_numeric(rows: DataFrame, names: Sequence[str]) -> tuple[Numeric, ...]:

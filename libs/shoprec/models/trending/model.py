@@ -12,7 +12,7 @@ CONFIG = TrendingConfig
 
 def propose(inputs: Inputs, config: TrendingConfig, new: int, bought: int) -> DataFrame:
     """user_id, item_idx, score: each user's share of the home market's list."""
-    return for_users(market_lists(inputs, config), inputs.users, new, bought)
+    return for_users(market_lists(inputs, config), inputs.users, inputs.items, new, bought)
 
 
 def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
