@@ -1,5 +1,6 @@
 """What a job is, and what it is given while it runs: reading what was known, writing slices, telling progress."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -163,5 +164,6 @@ def bronze_table(dataset: str) -> Table:
 
 
 def say(text: str) -> None:
-    """One line to the user, at once."""
-    print(text, flush=True)  # noqa: T201 - the jobs' one way of telling how far they are
+    """One line to the user, at once and in one piece: jobs beside each other speak too."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

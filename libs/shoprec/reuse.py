@@ -7,11 +7,16 @@ from pyspark.sql import DataFrame
 
 
 @contextlib.contextmanager
-def reused(rows: DataFrame) -> Iterator[DataFrame]:
+def reused(rows: DataFrame, *by: str) -> Iterator[DataFrame]:
     """``rows``, computed once however many branches of a plan read them inside the block.
 
     Kept in memory and, where that is full, on the executors' disks; nothing comes to the driver.
+
+    :param by: columns; rows of equal values come into one part, and what groups or joins by them shuffles nothing
     """
+    if by:
+        # A count of its own: left to itself, each table so held would have another number of parts.
+        rows = rows.repartition(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions")), *by)
     kept = rows.persist()
     try:
         yield kept

