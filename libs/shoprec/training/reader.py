@@ -61,10 +61,11 @@ class Snapshot:
             groups = [number for number, end in enumerate(ends) if end > low and end - sizes[number] < high]
             start = int(ends[groups[0]] - sizes[groups[0]])
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns):
-                cut = batch.slice(max(low - start, 0), min(high, start + batch.num_rows) - max(low, start))
+                begin, end = max(low - start, 0), min(high - start, batch.num_rows)
                 start += batch.num_rows
-                if cut.num_rows:
-                    yield cut
+                # Only then: of a negative length Arrow makes a batch of memory that is not its own.
+                if begin < end:
+                    yield batch.slice(begin, end - begin)
 
     def _refuse(self, name: str, found: str, told: str) -> None:
         raise ShoprecError(
