@@ -37,7 +37,7 @@ def run(job: JobContext) -> None:
         horizon=job.horizon,
         seed=job.seed,
         metrics=metrics,
-        job_runs=[row.asDict() for row in job.read(JOB_RUNS, run_id=job.run_id).collect()],
+        job_runs=[row.asDict() for row in job.lake.read(JOB_RUNS, run_id=job.run_id).collect()],
         reconciliation=[row.asDict() for row in job.read(RECONCILIATION).collect()],
         refused=[row.asDict() for row in refused.orderBy(F.desc("rows"), "table", "reason").limit(REASONS).collect()],
         examples=_examples(job),

@@ -4,6 +4,7 @@ Candidates without a purchase are thinned by a hash of their key, and those that
 so that the thinning changes no expected count and the probabilities stay what they were.
 """
 
+import logging
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -14,6 +15,9 @@ from shoprec.errors import ContractBroken
 from shoprec.ranking.config import RankingConfig
 
 _HASH_STEPS = 1_000_000
+
+# The job tells how far it is; the estimator would add its parameters to that.
+logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
 
 
 def fold(seed: int, folds: int) -> Column:
@@ -78,5 +82,6 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
         tree_method="hist",
         random_state=seed,
         verbose=False,
+        verbosity=0,
     )
     return bytes(estimator.fit(rows).get_booster().save_raw("json"))
