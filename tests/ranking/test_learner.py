@@ -34,7 +34,7 @@ def sample(labelled: DataFrame) -> DataFrame:
 
 def test_no_user_is_in_two_folds(labelled: DataFrame) -> None:
     counts = (
-        labelled.withColumn("fold", fold(5, 3))
+        labelled.withColumn("fold", fold("user_id", 5, 3))
         .groupBy("user_id")
         .agg(F.count_distinct("fold").alias("n"), F.max("fold").alias("f"))
     )

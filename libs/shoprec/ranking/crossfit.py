@@ -1,4 +1,8 @@
-"""Out-of-fold figures: each user's candidates scored by trees that never saw that user."""
+"""Out-of-fold figures: each candidate scored by trees that never saw its user, nor its item.
+
+Trees can tell an item by its features, and remember how it sold in the very days that they learn from. That is no help
+in the days that follow, and a figure that leaves out users alone does not show it.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +18,7 @@ from shoprec.ranking.ranker import Ranker
 def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], fold: Column, sources: Sequence[str]) -> DataFrame:
     """Scores each row by the ranker of its fold: user_id, item_id, label, margin and rank_<source>.
 
-    ``rankers[f]`` must have been trained without the users of fold f.
+    ``rankers[f]`` must have been trained without the users and the items of fold f.
     """
     kept = ("user_id", "item_id", "label", *(f"rank_{source}" for source in sources))
     fields = [field.simpleString().replace(":", " ", 1) for field in labelled.select(*kept).schema]

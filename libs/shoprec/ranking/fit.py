@@ -1,4 +1,4 @@
-"""Fitting the ranker and its figures: cross-fitted by user for the gate and the calibration, then on everybody."""
+"""Fitting the ranker and its figures: cross-fitted for the gate and the calibration, then on everybody."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shoprec.ranking.calibration import calibrated, calibration_bins
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.crossfit import ndcg, out_of_fold
 from shoprec.ranking.features import bought_within, feature_names, labelled
-from shoprec.ranking.learner import fold, train, training_rows
+from shoprec.ranking.learner import folds, train, training_rows
 from shoprec.ranking.ranker import Ranker
 
 #: Depth of the gate's figure.
@@ -41,31 +41,33 @@ def fit(
 ) -> Fitted:
     """Learn from ``features`` of ``start`` and what users bought in the ``horizon`` days from it.
 
-    For each fold, trees are trained on the other folds' users and score this fold's: those scores give the gate's
-    NDCG and the calibration. The ranker itself learns from all users.
+    For each part of the users and each of the items, trees are trained on the other parts of both and score this one:
+    those scores give the gate's NDCG and the calibration. The ranker itself learns from all.
 
     :param interactions: silver.interactions, known at ``start`` + ``horizon``
     :param users: user_id of the users that ``features`` are of; those without a purchase in the horizon are not judged
     :raises ContractBroken: nothing to learn from
     """
-    names, by_fold = feature_names(settings.sources), fold(seed, settings.folds)
+    names, apart = feature_names(settings.sources), folds(seed, settings)
+    cells = [(user, item) for user in range(settings.folds) for item in range(settings.folds)]
     # Everything below goes over these rows several times; on disk, so that they take no heap from training.
     rows = labelled(features, interactions, start, horizon).persist(StorageLevel.DISK_ONLY)
     sample = training_rows(rows, names, seed, settings).persist(StorageLevel.DISK_ONLY)
     try:
         rankers = []
-        for number in range(settings.folds):
-            progress(f"learns without the users of part {number + 1} of {settings.folds}")
-            others = sample.where(F.col("fold") != number)
+        for number, (user, item) in enumerate(cells):
+            progress(f"learns without the users and items of part {number + 1} of {len(cells)}")
+            others = sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item))
             rankers.append(Ranker(train(others, names, seed, settings), names))
-        scored = out_of_fold(rows, rankers, by_fold, settings.sources).persist(StorageLevel.DISK_ONLY)
+        cell = apart["user_fold"] * settings.folds + apart["item_fold"]
+        scored = out_of_fold(rows, rankers, cell, settings.sources).persist(StorageLevel.DISK_ONLY)
         bins = [tuple(row) for row in calibration_bins(scored).select("margin", "rows", "bought").collect()]
         bought = bought_within(interactions, start, horizon).join(
             users.select("user_id"), on="user_id", how="left_semi"
         )
         figures = ndcg(scored, bought, settings.sources, GATE_DEPTH).first().asDict()
         scored.unpersist()
-        progress("learns from all users")
+        progress("learns from all")
         ranker = calibrated(train(sample, names, seed, settings), names, sorted(bins))
     finally:
         sample.unpersist()

@@ -20,9 +20,14 @@ _HASH_STEPS = 1_000_000
 logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
 
 
-def fold(seed: int, folds: int) -> Column:
-    """The part, 0 … folds - 1, that a user's rows belong to: by a hash, so that no user is in two."""
-    return F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(folds)).cast("int")
+def fold(of: str, seed: int, folds: int) -> Column:
+    """The part, 0 … folds - 1, that all rows of one user (or item) belong to: by a hash, so that none is in two."""
+    return F.pmod(F.xxhash64(of, F.lit(seed)), F.lit(folds)).cast("int")
+
+
+def folds(seed: int, settings: RankingConfig) -> dict[str, Column]:
+    """The part of each row's user and of its item, for cross-fitting."""
+    return {f"{of}_fold": fold(f"{of}_id", seed, settings.folds) for of in ("user", "item")}
 
 
 def taken(share: float, seed: int, *ids: str) -> Column:
@@ -36,7 +41,7 @@ def learnt_from(user_index: DataFrame, seed: int, settings: RankingConfig) -> Co
 
 
 def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig) -> DataFrame:
-    """The rows to learn from: ``names``, label, weight and fold, in as many sorted partitions as there are workers.
+    """The rows to learn from: ``names``, label, weight and both folds, sorted, in as many partitions as workers.
 
     ``labelled`` as of ``ranking.features.labelled``. Every purchase is kept with weight 1, and ``negative_share`` of
     the rest with its inverse. Partitions and order follow from hashes of the ids: equal rows make equal trees.
@@ -46,12 +51,10 @@ def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings
     order = F.xxhash64("user_id", "item_id", F.lit(seed))
     return (
         labelled.where(bought | taken(share, seed, "user_id", "item_id"))
-        .withColumns(
-            {"weight": F.when(bought, 1.0).otherwise(1 / share), "fold": fold(seed, settings.folds), "order": order}
-        )
+        .withColumns({"weight": F.when(bought, 1.0).otherwise(1 / share), "order": order, **folds(seed, settings)})
         .repartition(settings.workers, "order")
         .sortWithinPartitions("order", "user_id", "item_id")
-        .select(*names, "label", "weight", "fold")
+        .select(*names, "label", "weight", *folds(seed, settings))
     )
 
 
