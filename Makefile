@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test whole unproven faults lint bench lock wheel clean
+.PHONY: help setup demo test whole faults lint bench lock wheel clean
 
 BIN := $(CURDIR)/.venv/bin
 PYTHON := $(BIN)/python
@@ -34,16 +34,13 @@ demo: setup ## the whole pipeline on a real grocer's year; ends with where to lo
 	$(PYTHON) jobs/demo.py
 
 test: setup ## every test but the heavy fault cases, with the coverage of libs/
-	$(PYTHON) -m pytest -m "not whole and not faults and not benchmark and not unproven" --cov --cov-report=term $(ARGS)
+	$(PYTHON) -m pytest -m "not whole and not faults and not benchmark" --cov --cov-report=term $(ARGS)
 
 whole: setup ## the tests that need a whole run: ways to run, notebooks, point in time
 	$(PYTHON) -m pytest -m whole $(ARGS)
 
-unproven: setup ## the tests that have not been seen to pass
-	$(PYTHON) -m pytest -m unproven $(ARGS)
-
 faults: setup ## the heavy fault cases: killed runs, races, hung ranks
-	$(PYTHON) -m pytest -m "faults and not whole and not unproven" $(ARGS) || [ $$? -eq 5 ] # 5: none is proven yet
+	$(PYTHON) -m pytest -m "faults and not whole" $(ARGS)
 
 lint: setup ## style, types of mistakes, formatting, and the direction of imports
 	$(BIN)/ruff check .

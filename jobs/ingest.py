@@ -29,6 +29,8 @@ def run(job: JobContext) -> None:
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="dataset") as pool:
         for done in [pool.submit(_take_in, job, *each) for each in job.shop.datasets.items()]:
             done.result()
+    order = [bronze_name(name) for name in job.shop.datasets]
+    job.written.sort(key=lambda written: order.index(written.table))
 
 
 def _taken_in(job: JobContext, name: str) -> tuple[dict[str, int], int]:
@@ -67,8 +69,13 @@ def _take_in(job: JobContext, name: str, dataset: Dataset) -> None:
             f"bronze.{name}: ingestion {ingestion_id} was taken for one made before, and wrote nothing — "
             "rows of the latest ingestion were deleted by hand; use another lake with --set tables=…"
         )
-    job.written.append(Written(f"bronze.{name}", job.lake.version(bronze_table(name)), count))
+    job.written.append(Written(bronze_name(name), job.lake.version(bronze_table(name)), count))
     job.progress(f"{name}: {count:,} rows of {len(delivery.files)} new files ({delivery.known_files} known)")
+
+
+def bronze_name(dataset: str) -> str:
+    """What a dataset's table is called in the run's record."""
+    return f"bronze.{dataset}"
 
 
 def _append(job: JobContext, name: str, rows: DataFrame, ingestion_id: int) -> None:

@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from shoprec import lake as lakes
@@ -49,9 +50,10 @@ def test_a_day_without_data_is_no_fault(desk: Desk) -> None:
     desk.deliver("2.csv", [])
     (desk.place / "sales" / "3.csv").write_text("")
     desk.run("ingest")
-    assert desk.said[0] == "sales: 4 rows of 3 new files (0 known)"
+    assert "sales: 4 rows of 3 new files (0 known)" in desk.said
+    desk.said.clear()
     desk.run("ingest")
-    assert desk.said[2] == "sales: nothing new (2 new files without rows, 1 files known)"
+    assert "sales: nothing new (2 new files without rows, 1 files known)" in desk.said
 
 
 def test_a_dataset_whose_only_file_has_a_header_alone_is_an_empty_table(desk: Desk) -> None:
@@ -118,7 +120,7 @@ def test_files_with_unlike_headers_in_one_delivery_are_refused(desk: Desk) -> No
 
 @pytest.mark.faults
 def test_killed_in_the_middle_and_started_again(tmp_path: Path) -> None:
-    """kill -9 after the first dataset's commit: the second run brings the rest, once."""
+    """kill -9 after one dataset's commit, while others are on their way: the second run brings the rest, once."""
     script = tmp_path / "ingest_and_die.py"
     script.write_text(
         textwrap.dedent(f"""
@@ -128,13 +130,12 @@ def test_killed_in_the_middle_and_started_again(tmp_path: Path) -> None:
         append = lake.Lake.append
         def last_words(self, rows, table, app_id, version):
             append(self, rows, table, app_id, version)
-            if sys.argv[1] == "die":
+            if sys.argv[1] == "die" and table.name == "transactions":
                 os.kill(os.getpid(), signal.SIGKILL)
         lake.Lake.append = last_words
         run("ingest", "2020-03-01", shop="simulated", settings=[
             "tables={tmp_path}/lake", "files={tmp_path}/files", "memory_gib=0", "spark.master=local[2]",
             "spark.driver.memory=1g", "spark.sql.shuffle.partitions=2"])
-        lake_rows = {{}}
     """)
     )
     environment = {**os.environ, "SHOPREC_USERS": "40", "SHOPREC_DAYS": "28", "PYSPARK_PYTHON": sys.executable}
@@ -147,7 +148,12 @@ def test_killed_in_the_middle_and_started_again(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert "transactions: nothing new" in ended.stdout
-    assert "products: 480 rows of 1 new files (0 known)" in ended.stdout
+    for dataset in ("transactions", "products", "users", "promotions"):
+        table = DeltaTable(tmp_path / "lake/bronze" / dataset).to_pyarrow_table(["_file", "_row", "_occurrence"])
+        rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        assert len(rows) == len(set(rows)) > 0
+        if dataset == "products":
+            assert len(rows) == 480
 
 
 def test_columns_that_change_their_type_are_refused(desk: Desk, spark: SparkSession) -> None:

@@ -21,7 +21,15 @@ EARLIER = AS_OF - timedelta(days=HORIZON)
 USERS, ITEMS, CATEGORIES = 150, 40, 4
 SOURCES = ("item_knn", "buy_again")
 RANKING = RankingConfig(
-    sources=SOURCES, k=20, trees=15, depth=3, min_child_weight=5, negative_share=0.5, category_cap=8, half_life_days=30
+    sources=SOURCES,
+    k=20,
+    trees=15,
+    depth=3,
+    learning_rate=0.1,
+    min_child_weight=5,
+    negative_share=0.5,
+    category_cap=8,
+    half_life_days=30,
 )
 
 
