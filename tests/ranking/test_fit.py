@@ -30,7 +30,7 @@ def fitted_on(spark: SparkSession, table: pa.Table, settings: RankingConfig = SE
 @pytest.fixture(scope="module")
 def fitted(spark: SparkSession) -> Fitted:
     # Out of fold by user and by item, trees learn from a quarter: it is to be enough to calibrate by.
-    return fitted_on(spark, planted_features(users=800, items=40, seed=1)[0])
+    return fitted_on(spark, planted_features(users=1600, items=40, seed=1)[0])
 
 
 def test_fusion_beats_each_source(fitted: Fitted) -> None:
