@@ -149,7 +149,9 @@ def test_killed_in_the_middle_and_started_again(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert "transactions: nothing new" in ended.stdout
     for dataset in ("transactions", "products", "users", "promotions"):
-        table = DeltaTable(tmp_path / "lake/bronze" / dataset).to_pyarrow_table(["_file", "_row", "_occurrence"])
+        table = DeltaTable(tmp_path / "lake/bronze" / dataset).to_pyarrow_table(
+            columns=["_file", "_row", "_occurrence"]
+        )
         rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
         assert len(rows) == len(set(rows)) > 0
         if dataset == "products":
