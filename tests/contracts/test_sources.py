@@ -46,7 +46,7 @@ def rows_of(lists: DataFrame) -> dict[tuple[str, str], tuple]:
     return {(row["user_id"], row["item_id"]): (row["rank"], row["score"]) for row in lists.collect()}
 
 
-def same(one: DataFrame, other: DataFrame) -> None:
+def assert_same(one: DataFrame, other: DataFrame) -> None:
     """Equal lists; scores to the tolerance of single precision."""
     left, right = rows_of(one), rows_of(other)
     assert left.keys() == right.keys()
@@ -128,7 +128,7 @@ def test_a_shorter_list_is_the_head_of_a_longer_one(maker, shop, fitted, by_user
 
 def test_the_order_of_rows_changes_nothing(maker, shop, fitted, lists):
     elsewhere = {name: rows.repartition(3).sortWithinPartitions(rows.columns[0]) for name, rows in fitted.items()}
-    same(lists, candidates(maker.name, maker.source(NEW, BOUGHT), shop.shuffled, drawn(elsewhere)))
+    assert_same(lists, candidates(maker.name, maker.source(NEW, BOUGHT), shop.shuffled, drawn(elsewhere)))
 
 
 def test_fitting_again_gives_the_same(maker, shop, lists, tmp_path):
@@ -149,7 +149,7 @@ def test_saved_and_loaded_gives_the_same(maker, shop, fitted, lists, tmp_path):
     for name, rows in fitted.items():
         rows.write.parquet(str(tmp_path / name))
     loaded = {name: shop.spark.read.parquet(str(tmp_path / name)) for name in fitted}
-    same(lists, candidates(maker.name, maker.source(NEW, BOUGHT), shop.inputs, drawn(loaded)))
+    assert_same(lists, candidates(maker.name, maker.source(NEW, BOUGHT), shop.inputs, drawn(loaded)))
 
 
 def test_a_user_without_purchases(maker, by_user):

@@ -14,7 +14,7 @@ PROMOTIONS = ("kind", "item_id", "place", "valid_from", "valid_to", "display", "
 _WEEK_MICROS = 7 * MICROS_A_DAY
 
 #: Words of 64 bits in the filter of bought keys, 2 to this power: 2 MiB however many keys there are. With the 2 million
-#: keys of a shop's year about 4% of the other promotions pass it; more keys make it less useful, not wrong.
+#: keys of a shop's year about 4% of the others pass, by the filter's formula; more keys make it less useful, not wrong.
 _WORDS = 18
 
 #: Bits that a key sets in its word.

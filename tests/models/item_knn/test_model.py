@@ -41,7 +41,7 @@ def table(result):
     return lists
 
 
-def check(found, common, similarity, least):
+def assert_neighbours(found, common, similarity, least):
     for item in range(ITEMS):
         near = {f"i{j}" for j in range(ITEMS) if j != item and common[item, j] >= least}
         rows = found.get(f"i{item}", [])
@@ -60,7 +60,7 @@ def test_similar_is_the_shrunk_cosine_over_users(inputs, lines):
     held = holdings(lines, lambda line: line[0])
     common, count = held.T @ held, held.sum(axis=0)
     found = table(similar(inputs.purchases, inputs.items, config))
-    check(found, common, common / (np.sqrt(np.outer(count, count)) + 4), 3)
+    assert_neighbours(found, common, common / (np.sqrt(np.outer(count, count)) + 4), 3)
 
 
 def test_bought_together_is_the_shrunk_lift_over_baskets(inputs, lines):
@@ -70,7 +70,7 @@ def test_bought_together_is_the_shrunk_lift_over_baskets(inputs, lines):
     # Baskets of one item say nothing of pairs but count among all.
     expected = np.outer(count, count) / len(held)
     found = table(bought_together(inputs.purchases, inputs.items, config))
-    check(found, common, common / (expected + 1), 1)
+    assert_neighbours(found, common, common / (expected + 1), 1)
 
 
 def test_scores_are_the_sum_over_the_users_weightiest_items(inputs, lines):
