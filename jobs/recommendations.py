@@ -1,4 +1,4 @@
-"""recommendations: candidates of all sources, fused by a ranker that learnt one horizon earlier, with reasons."""
+"""recommendations: candidates of all sources, fused by rankers that learnt one horizon earlier, with reasons."""
 
 from datetime import date, timedelta
 
@@ -27,10 +27,10 @@ def run(job: JobContext) -> None:
     some = learnt_from(users, job.seed, settings)
     then = features(_pair_rows(job, known_then, earlier).where(some), settings.sources)
     fitted = fit(then, interactions, users.where(some), earlier, job.horizon, job.seed, settings, job.progress)
-    save(f"{job.files}/models/ranker/{job.run_id}", fitted.ranker.files({**fitted.facts, "run_id": job.run_id}))
-    job.note(gate=fitted.gate, digests={"ranker": fitted.ranker.digest})
+    save(f"{job.files}/models/ranker/{job.run_id}", fitted.rankers.files({**fitted.facts, "run_id": job.run_id}))
+    job.note(gate=fitted.gate, digests=fitted.rankers.digests)
     job.progress("scores today's candidates")
-    chosen = lists(_pair_rows(job, interactions, job.as_of), fitted.ranker, settings)
+    chosen = lists(_pair_rows(job, interactions, job.as_of), fitted.rankers, settings)
     neighbours = job.read(ITEM_NEIGHBOURS, kind="similar")
     made = explained(chosen, job.read(ITEM_FEATURES), neighbours, interactions, settings.sources, settings.reasons)
     job.write(made, RECOMMENDATIONS)

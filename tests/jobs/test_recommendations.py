@@ -13,7 +13,7 @@ from shoprec.contracts.gold import RECOMMENDATIONS
 from shoprec.contracts.silver import INTERACTIONS
 from shoprec.exports import files
 from shoprec.lake import Lake
-from shoprec.ranking.ranker import load
+from shoprec.ranking.ranker import CARD, PARTS, booster_file, load
 from tests.ranking.planted_lake import (
     AS_OF,
     EARLIER,
@@ -111,7 +111,7 @@ def test_favourites_come_first(planted: tuple) -> None:
 
 
 def test_the_gate_and_the_model_are_kept(planted: tuple) -> None:
-    """The fused figure is near the best source's, and the saved ranker is the one whose digest was noted.
+    """The fused figure is near the best source's, and the saved rankers are those whose digests were noted.
 
     How often an item was bought decides alone in the planted lake, and buy_again goes by that: nothing can do better.
     """
@@ -120,8 +120,8 @@ def test_the_gate_and_the_model_are_kept(planted: tuple) -> None:
     assert gate["ndcg@10"] >= max(gate["sources"].values()) - 0.02
     assert gate["ndcg@10"] > gate["sources"]["item_knn"] > 0
     folder = f"{planted[1]}/models/ranker/{RUN}"
-    saved = load({name: files.read(f"{folder}/{name}") for name in ("booster.json", "ranker.json")})
-    assert saved.digest == planted[2]["digests"]["ranker"]
+    saved = load({name: files.read(f"{folder}/{name}") for name in (CARD, *map(booster_file, PARTS))})
+    assert saved.digests == planted[2]["digests"]
 
 
 def test_the_future_changes_nothing_and_a_repeat_is_equal(planted: tuple) -> None:

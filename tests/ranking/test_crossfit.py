@@ -26,7 +26,7 @@ class Stub:
         return matrix[:, 0] + self.number
 
 
-def test_each_row_is_scored_by_its_folds_ranker(spark: SparkSession) -> None:
+def test_each_row_is_scored_by_the_ranker_of_its_number(spark: SparkSession) -> None:
     rows = [(f"u{i}", "a", i % 2, float(i)) for i in range(20)]
     frame = spark.createDataFrame(rows, "user_id string, item_id string, label int, rank_als float")
     by_fold = F.substring("user_id", 2, 5).cast("int") % 2

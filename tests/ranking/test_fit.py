@@ -44,8 +44,7 @@ def test_fusion_beats_each_source(fitted: Fitted) -> None:
 def test_probabilities_are_calibrated_on_new_users(fitted: Fitted) -> None:
     """On users that were never seen: in each tenth of the scores, mean score = mean true probability, within 0.03."""
     table, truth = planted_features(users=300, items=40, seed=2)
-    ranker = fitted.ranker
-    score = ranker.probabilities(ranker.margins(ranker.matrix(table)))
+    score = fitted.rankers.probabilities(fitted.rankers.matrix(table))
     for part in np.array_split(np.argsort(score), 10):
         assert score[part].mean() == pytest.approx(truth[part].mean(), abs=0.03)
     assert score.mean() == pytest.approx(truth.mean(), rel=0.07)
@@ -57,8 +56,37 @@ def test_it_repeats(spark: SparkSession) -> None:
     table = planted_features(users=100, items=20, seed=4)[0]
     shuffled = table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
     one, two = fitted_on(spark, table, quick), fitted_on(spark, shuffled, quick)
-    assert one.ranker == two.ranker
+    assert one.rankers == two.rankers
     assert one.gate == two.gate
+
+
+def test_known_and_new_items_learn_apart(spark: SparkSession) -> None:
+    """Purchases of known items follow one source, those of new items the other: each part's trees must go by its own.
+
+    Every second item is known. Labels are drawn anew with probability .8 where the part's source ranks it in its best
+    quarter and .1 elsewhere: about 4,000 purchases in either part.
+    """
+    table = planted_features(users=800, items=40, seed=6)[0]
+    rng = np.random.default_rng(6)
+    known = np.arange(table.num_rows) % 2 == 0
+    ranks = [table[f"rank_{source}"].to_numpy() for source in SOURCES]
+    good = np.nan_to_num(np.where(known, *ranks), nan=99) <= 10
+    label = rng.random(table.num_rows) < np.where(good, 0.8, 0.1)
+    for name, values in (("label", label.astype(np.int32)), ("pair_days", known.astype(np.float32))):
+        table = table.set_column(table.column_names.index(name), name, pa.array(values))
+    fitted = fitted_on(spark, table)
+    assert fitted.rankers.known != fitted.rankers.new
+    score = fitted.rankers.probabilities(fitted.rankers.matrix(table))
+    for part in (known, ~known):
+        assert score[part & good].mean() == pytest.approx(0.8, abs=0.05)
+        assert score[part & ~good].mean() == pytest.approx(0.1, abs=0.05)
+        assert score[part & good].min() > score[part & ~good].max()
+
+
+def test_few_purchases_of_one_sort_are_learnt_from_together(spark: SparkSession) -> None:
+    quick = SETTINGS.model_copy(update={"trees": 5})
+    fitted = fitted_on(spark, planted_features(users=100, items=20, seed=4)[0], quick)
+    assert fitted.rankers.known == fitted.rankers.new
 
 
 def test_nothing_bought_is_refused(spark: SparkSession) -> None:

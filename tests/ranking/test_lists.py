@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.features import feature_names
 from shoprec.ranking.lists import ListMaker, choose, families, family
-from shoprec.ranking.ranker import Ranker
+from shoprec.ranking.ranker import Ranker, Rankers
 from tests.ranking.tables import NAMES, SOURCES, user_rows
 
 cases = st.lists(st.tuples(st.integers(1, 20), st.integers(-1, 4)), min_size=1, max_size=40)
@@ -90,7 +90,8 @@ def maker() -> ListMaker:
     booster = xgboost.train(
         {"objective": "binary:logistic", "max_depth": 2, "nthread": 1}, xgboost.DMatrix(x, label=y), 20
     )
-    return ListMaker(Ranker(bytes(booster.save_raw("json")), NAMES), RankingConfig(sources=SOURCES, k=20))
+    ranker = Ranker(bytes(booster.save_raw("json")), NAMES)
+    return ListMaker(Rankers(ranker, ranker), RankingConfig(sources=SOURCES, k=20))
 
 
 def rows_of_a_user(items: int) -> list[dict]:

@@ -1,6 +1,7 @@
-"""The ranker: margins, calibration, contributions, and how it is kept."""
+"""The rankers: margins, calibration, contributions, and how it is kept."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import xgboost
 from pyspark.serializers import CloudPickleSerializer
 
 from shoprec.errors import ContractBroken
-from shoprec.ranking.ranker import BOOSTER, CARD, Ranker, load
+from shoprec.ranking.ranker import CARD, Ranker, Rankers, booster_file, load
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +49,38 @@ def test_contributions_and_bias_make_the_margin(ranker: Ranker) -> None:
     assert ranker.contributions(matrix)[2].min() > 0
 
 
-def test_saved_and_loaded_scores_are_equal(ranker: Ranker) -> None:
-    files = ranker.files({"seed": 7})
+@pytest.fixture(scope="module")
+def rankers(ranker: Ranker) -> Rankers:
+    """Known items (pair_days above 0) and new ones by the same trees, calibrated apart."""
+    known = replace(ranker, names=("pair_days", "b"))
+    return Rankers(known, replace(known, slope=2.0, shift=0.5))
+
+
+def test_each_row_goes_by_the_ranker_of_its_part(rankers: Rankers) -> None:
+    matrix = np.array([[0.0, 0.3], [2.0, 0.3], [0.0, np.nan]], np.float32)
+    margins = rankers.known.margins(matrix)
+    slopes, shifts = np.array([2.0, 0.9, 2.0]), np.array([0.5, -0.2, 0.5])
+    assert rankers.probabilities(matrix) == pytest.approx(1 / (1 + np.exp(-(slopes * margins + shifts))))
+    assert (rankers.contributions(matrix) == rankers.known.contributions(matrix)).all()
+    assert rankers.probabilities(matrix[:0]).shape == (0,)
+    assert rankers.contributions(matrix[:0]).shape == (0, 2)
+
+
+def test_saved_and_loaded_scores_are_equal(rankers: Rankers) -> None:
+    files = rankers.files({"seed": 7})
     again = load(files)
     matrix = np.array([[0.5, np.nan], [-1.0, 0.3]], np.float32)
-    assert (again.names, again.slope, again.shift) == (("a", "b"), 0.9, -0.2)
-    assert (again.margins(matrix) == ranker.margins(matrix)).all()
+    assert again == rankers
+    assert (again.probabilities(matrix) == rankers.probabilities(matrix)).all()
     assert json.loads(files[CARD])["seed"] == 7
-    assert json.loads(files[BOOSTER])["learner"]
+    assert json.loads(files[booster_file("new")])["learner"]
 
 
-def test_a_changed_booster_is_refused(ranker: Ranker) -> None:
-    files = ranker.files({})
-    with pytest.raises(ContractBroken, match=r"booster.json has SHA-256"):
-        load({**files, BOOSTER: files[BOOSTER] + b" "})
+@pytest.mark.parametrize("part", ["known", "new"])
+def test_a_changed_booster_is_refused(rankers: Rankers, part: str) -> None:
+    files, name = rankers.files({}), booster_file(part)
+    with pytest.raises(ContractBroken, match=rf"{name} has SHA-256"):
+        load({**files, name: files[name] + b" "})
 
 
 def test_travels_to_workers_without_its_booster(ranker: Ranker) -> None:

@@ -7,27 +7,25 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from sklearn.linear_model import LogisticRegression
 
-from shoprec.ranking.ranker import Ranker
-
 #: Width of a bin, in log-odds. Margins beyond ±``BIN_EDGE`` share the outermost: at most 801 bins.
 BIN_WIDTH = 0.05
 BIN_EDGE = 20.0
 
 
 def calibration_bins(scored: DataFrame) -> DataFrame:
-    """What the calibration is fitted to: margin (a bin's centre), rows, bought.
+    """What the calibration of each part is fitted to: part, margin (a bin's centre), rows, bought.
 
-    ``scored``: margin, label. At most 801 rows come out, whatever the data: few enough for the driver.
+    ``scored``: part, margin, label. At most 801 rows a part, whatever the data: few enough for the driver.
     """
     held = F.greatest(F.lit(-BIN_EDGE), F.least(F.lit(BIN_EDGE), F.col("margin")))
     centre = F.round(held / BIN_WIDTH) * BIN_WIDTH
-    return scored.groupBy(centre.alias("margin")).agg(
+    return scored.groupBy("part", centre.alias("margin")).agg(
         F.count(F.lit(1)).cast("double").alias("rows"), F.sum("label").cast("double").alias("bought")
     )
 
 
-def calibrated(booster_json: bytes, names: Sequence[str], bins: Sequence[tuple[float, float, float]]) -> Ranker:
-    """A ranker whose two numbers are fitted to ``bins``: (margin, rows, bought) of scores out of fold.
+def calibration(bins: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+    """Slope and shift that turn margins into log-odds, fitted to ``bins``: (margin, rows, bought), scores out of fold.
 
     Logistic regression of the purchases on the margin (Platt 1999): it keeps the order of all rows.
     """
@@ -35,4 +33,4 @@ def calibrated(booster_json: bytes, names: Sequence[str], bins: Sequence[tuple[f
     regression = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
     labels = np.repeat([1, 0], len(margin))
     regression.fit(np.tile(margin, 2)[:, None], labels, sample_weight=np.concatenate([bought, rows - bought]))
-    return Ranker(booster_json, tuple(names), float(regression.coef_[0, 0]), float(regression.intercept_[0]))
+    return float(regression.coef_[0, 0]), float(regression.intercept_[0])

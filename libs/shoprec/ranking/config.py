@@ -1,4 +1,4 @@
-"""Settings of the ranker, and the columns that it learns from."""
+"""Settings of the rankers, and the columns that it learns from."""
 
 from pydantic import Field
 
@@ -44,16 +44,16 @@ class RankingConfig(Settings):
         description="most users that the ranker learns and is judged on, taken by a hash of the user, 100 to 5,000,000",
     )  # fmt: skip
     negative_share: float = Field(
-        0.25, gt=0.001, le=1, description="share of candidates without a purchase that is learnt from, 0.001 to 1"
+        0.5, gt=0.001, le=1, description="share of candidates without a purchase that is learnt from, 0.001 to 1"
     )
     folds: int = Field(2, ge=2, le=5, description="parts of users, and of items, for the cross-fitted figures, 2 to 5")
     workers: int = Field(
         2, ge=1, le=256, description="Spark tasks that train together; each needs a free core, 1 to 256"
     )
-    trees: int = Field(100, ge=1, le=2000, description="boosting rounds, 1 to 2000")
+    trees: int = Field(150, ge=1, le=2000, description="boosting rounds, 1 to 2000")
     depth: int = Field(4, ge=1, le=12, description="levels of a tree, 1 to 12")
     learning_rate: float = Field(0.05, gt=0, le=1, description="share of each tree's correction that is kept, up to 1")
-    min_child_weight: float = Field(200, ge=0, le=1e6, description="least sum of hessians in a leaf, 0 to 1,000,000")
+    min_child_weight: float = Field(50, ge=0, le=1e6, description="least sum of hessians in a leaf, 0 to 1,000,000")
     column_share: float = Field(0.7, gt=0, le=1, description="share of columns that each tree may use, up to 1")
     bins: int = Field(128, ge=8, le=1024, description="histogram bins a column, 8 to 1024")
     category_discount: float = Field(

@@ -15,27 +15,28 @@ from pyspark.sql import functions as F
 from shoprec.ranking.ranker import Ranker
 
 
-def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], fold: Column, sources: Sequence[str]) -> DataFrame:
-    """Scores each row by the ranker of its fold: user_id, item_id, label, margin and rank_<source>.
+def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], number: Column, sources: Sequence[str]) -> DataFrame:
+    """Scores each row by the ranker of its ``number``: user_id, item_id, label, number, margin and rank_<source>.
 
-    ``rankers[f]`` must have been trained without the users and the items of fold f.
+    ``rankers[n]`` must have been trained without the users and the items of the rows of number n.
     """
-    kept = ("user_id", "item_id", "label", *(f"rank_{source}" for source in sources))
-    fields = [field.simpleString().replace(":", " ", 1) for field in labelled.select(*kept).schema]
+    kept = ("user_id", "item_id", "label", "number", *(f"rank_{source}" for source in sources))
+    rows = labelled.withColumn("number", number.cast("int"))
+    fields = [field.simpleString().replace(":", " ", 1) for field in rows.select(*kept).schema]
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            folds = batch.column("fold").to_numpy()
+            numbers = batch.column("number").to_numpy()
             matrix = rankers[0].matrix(batch)
             margins = np.zeros(batch.num_rows)
-            for number, ranker in enumerate(rankers):
-                mine = folds == number
+            for own, ranker in enumerate(rankers):
+                mine = numbers == own
                 if mine.any():
                     margins[mine] = ranker.margins(matrix[mine])
             yield batch.select(kept).append_column("margin", pa.array(margins))
 
     needed = dict.fromkeys((*kept, *rankers[0].names))
-    return labelled.select(*needed, fold.alias("fold")).mapInArrow(score, ", ".join([*fields, "margin double"]))
+    return rows.select(*needed).mapInArrow(score, ", ".join([*fields, "margin double"]))
 
 
 def ndcg(scored: DataFrame, bought: DataFrame, sources: Sequence[str], k: int) -> DataFrame:

@@ -1,30 +1,34 @@
-"""Fitting the ranker and its figures: cross-fitted for the gate and the calibration, then on everybody."""
+"""Fitting the rankers and their figures: cross-fitted for the gate and the calibration, then on everybody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.ranking.calibration import calibrated, calibration_bins
+from shoprec.ranking.calibration import calibration, calibration_bins
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.crossfit import ndcg, out_of_fold
 from shoprec.ranking.features import bought_within, feature_names, labelled
 from shoprec.ranking.learner import folds, train, training_rows
-from shoprec.ranking.ranker import Ranker
+from shoprec.ranking.ranker import Ranker, Rankers
 
 #: Depth of the gate's figure.
 GATE_DEPTH = 10
 
+#: Purchases of known and of new items from which on each get trees of their own: a quarter is left when the users and
+#: items of a fold are out, and fewer would teach less than what both have in common.
+ENOUGH = 1000
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """The ranker for today's candidates, the gate's figures, and what is worth keeping beside the model."""
+    """The rankers for today's candidates, the gate's figures, and what is worth keeping beside the models."""
 
-    ranker: Ranker
+    rankers: Rankers
     gate: dict[str, Any]
     facts: dict[str, Any]
 
@@ -41,34 +45,32 @@ def fit(
 ) -> Fitted:
     """Learn from ``features`` of ``start`` and what users bought in the ``horizon`` days from it.
 
-    For each part of the users and each of the items, trees are trained on the other parts of both and score this one:
-    those scores give the gate's NDCG and the calibration. The ranker itself learns from all.
+    For each fold of the users and each of the items, trees are trained on the other folds of both and score this one:
+    those scores give the gate's NDCG and the calibration. The rankers themselves learn from all.
 
     :param interactions: silver.interactions, known at ``start`` + ``horizon``
     :param users: user_id of the users that ``features`` are of; those without a purchase in the horizon are not judged
     :raises ContractBroken: nothing to learn from
     """
-    names, apart = feature_names(settings.sources), folds(seed, settings)
-    cells = [(user, item) for user in range(settings.folds) for item in range(settings.folds)]
+    names = feature_names(settings.sources)
     # Everything below goes over these rows several times; on disk, so that they take no heap from training.
     rows = labelled(features, interactions, start, horizon).persist(StorageLevel.DISK_ONLY)
     sample = training_rows(rows, names, seed, settings).persist(StorageLevel.DISK_ONLY)
     try:
-        rankers = []
-        for number, (user, item) in enumerate(cells):
-            progress(f"learns without the users and items of part {number + 1} of {len(cells)}")
-            others = sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item))
-            rankers.append(Ranker(train(others, names, seed, settings), names))
-        cell = apart["user_fold"] * settings.folds + apart["item_fold"]
-        scored = out_of_fold(rows, rankers, cell, settings.sources).persist(StorageLevel.DISK_ONLY)
-        bins = [tuple(row) for row in calibration_bins(scored).select("margin", "rows", "bought").collect()]
+        parts = _parts(sample)
+        rankers = _cross_fitted(sample, parts, names, seed, settings, progress)
+        scored = _scored(rows, rankers, parts, seed, settings).persist(StorageLevel.DISK_ONLY)
+        calibrations = _calibrations(scored, len(parts))
         bought = bought_within(interactions, start, horizon).join(
             users.select("user_id"), on="user_id", how="left_semi"
         )
-        figures = ndcg(scored, bought, settings.sources, GATE_DEPTH).first().asDict()
+        figures = ndcg(_calibrated(scored, calibrations), bought, settings.sources, GATE_DEPTH).first().asDict()
         scored.unpersist()
         progress("learns from all")
-        ranker = calibrated(train(sample, names, seed, settings), names, sorted(bins))
+        final = [
+            Ranker(train(sample.where(of), names, seed, settings), names, *numbers)
+            for of, numbers in zip(parts, calibrations, strict=True)
+        ]
     finally:
         sample.unpersist()
         rows.unpersist()
@@ -81,7 +83,58 @@ def fit(
         "learnt_from": str(start),
         "horizon": horizon,
     }
-    return Fitted(ranker, gate, facts)
+    return Fitted(Rankers(final[0], final[-1]), gate, facts)
+
+
+def _parts(sample: DataFrame) -> tuple[Column, ...]:
+    """The conditions of the rows that learn apart: known and new items, or all where one of them has too few."""
+    known = F.col("pair_days") > 0
+    counts = sample.groupBy(known.alias("known")).agg(F.sum("label").alias("bought")).collect()
+    bought = {row["known"]: row["bought"] for row in counts}
+    apart = all(bought.get(one, 0) >= ENOUGH for one in (True, False))
+    return (known, ~known) if apart else (F.lit(True),)
+
+
+def _cross_fitted(
+    sample: DataFrame,
+    parts: Sequence[Column],
+    names: tuple[str, ...],
+    seed: int,
+    settings: RankingConfig,
+    progress: Callable[[str], None],
+) -> list[Ranker]:
+    """The rankers of every cell of users and items, who learnt without both: number = cell · parts + part."""
+    rankers = []
+    for user in range(settings.folds):
+        for item in range(settings.folds):
+            progress(f"learns without the users of fold {user + 1} and the items of fold {item + 1}")
+            others = sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item))
+            rankers += [Ranker(train(others.where(of), names, seed, settings), names) for of in parts]
+    return rankers
+
+
+def _scored(
+    rows: DataFrame, rankers: Sequence[Ranker], parts: Sequence[Column], seed: int, settings: RankingConfig
+) -> DataFrame:
+    """Every row as of ``out_of_fold``, with ``part``: the place of its condition among ``parts``."""
+    apart = folds(seed, settings)
+    cell = apart["user_fold"] * settings.folds + apart["item_fold"]
+    part = F.when(parts[0], 0).otherwise(1)
+    scored = out_of_fold(rows, rankers, cell * len(parts) + part, settings.sources)
+    return scored.withColumn("part", F.col("number") % len(parts))
+
+
+def _calibrations(scored: DataFrame, parts: int) -> list[tuple[float, float]]:
+    """Slope and shift of each part, from scores out of fold."""
+    bins = sorted(calibration_bins(scored).select("part", "margin", "rows", "bought").collect())
+    return [calibration([tuple(row)[1:] for row in bins if row["part"] == part]) for part in range(parts)]
+
+
+def _calibrated(scored: DataFrame, calibrations: Sequence[tuple[float, float]]) -> DataFrame:
+    """``scored`` with the margins of all parts on one scale."""
+    slope, shift = (F.array(*(F.lit(one[i]) for one in calibrations)) for i in range(2))
+    place = F.col("part") + 1
+    return scored.withColumn("margin", F.col("margin") * F.element_at(slope, place) + F.element_at(shift, place))
 
 
 def _gate(figures: dict[str, float]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from shoprec.contracts.gold import LISTS
 from shoprec.ranking.config import RankingConfig
-from shoprec.ranking.ranker import Ranker, Vector
+from shoprec.ranking.ranker import Rankers, Vector
 from shoprec.ranking.surroundings import surround
 
 Indices = NDArray[np.int64]
@@ -78,18 +78,18 @@ def family(name: str) -> str:
 class ListMaker:
     """Turns one user's candidates into rows of both lists."""
 
-    ranker: Ranker
+    rankers: Rankers
     settings: RankingConfig
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """One user's rows, as of ``ranking.features.pair_rows``, in; the kept rows of both lists out."""
-        rows = surround(rows, self.ranker.names, self.settings.sources)
-        matrix = self.ranker.matrix(rows)
-        scores = self.ranker.probabilities(self.ranker.margins(matrix))
+        rows = surround(rows, self.rankers.names, self.settings.sources)
+        matrix = self.rankers.matrix(rows)
+        scores = self.rankers.probabilities(matrix)
         kept = {name: self._choose(rows, scores, name) for name in LISTS}
         places = np.concatenate([kept[name] for name in LISTS])
         distinct, inverse = np.unique(places, return_inverse=True)
-        why = families(self.ranker.contributions(matrix[distinct]), self.ranker.names)
+        why = families(self.rankers.contributions(matrix[distinct]), self.rankers.names)
         carried = rows.select(carried_columns(self.settings.sources)).take(pa.array(places))
         made = {
             "list": pa.array([name for name in LISTS for _ in kept[name]], pa.string()),
@@ -117,7 +117,7 @@ def carried_columns(sources: Sequence[str]) -> list[str]:
     return [*_IDS, *(f"rank_{source}" for source in sources), *FACTS]
 
 
-def lists(rows: DataFrame, ranker: Ranker, settings: RankingConfig) -> DataFrame:
+def lists(rows: DataFrame, rankers: Rankers, settings: RankingConfig) -> DataFrame:
     """Both lists of every user: carried columns, list, rank, score and families (array<string>, strongest first).
 
     ``rows`` as of ``ranking.features.pair_rows``: features are made, scored and cut to the lists in one kernel, so
@@ -129,7 +129,7 @@ def lists(rows: DataFrame, ranker: Ranker, settings: RankingConfig) -> DataFrame
         *(f"{name} string" for name in _IDS), *(f"{name} float" for name in floats),
         "list string", "rank int", "score double", "families array<string>",
     ])  # fmt: skip
-    maker = ListMaker(ranker, settings)
+    maker = ListMaker(rankers, settings)
 
     def make(rows: pa.Table) -> pa.Table:
         return maker(rows)

@@ -1,10 +1,11 @@
-"""The learned ranker: trees that give log-odds, and two numbers that turn them into probabilities."""
+"""The learned rankers: trees that give log-odds, and two numbers that turn them into probabilities."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,16 @@ from shoprec.errors import ContractBroken
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
-#: Files of a saved ranker: the trees, and all else that scoring needs.
-BOOSTER, CARD = "booster.json", "ranker.json"
+#: What is ranked apart: items that the user bought before, and items new to the user.
+PARTS = ("known", "new")
+
+#: The file of all that scoring needs beside the trees; those of each part lie in ``booster_file(part)``.
+CARD = "ranker.json"
+
+
+def booster_file(part: str) -> str:
+    """The name of the file with the trees of one of ``PARTS``."""
+    return f"booster_{part}.json"
 
 
 @dataclass(frozen=True)
@@ -68,33 +77,83 @@ class Ranker:
         data = xgboost.DMatrix(matrix, missing=np.nan, nthread=1)
         return self._booster.predict(data, pred_contribs=True, approx_contribs=True, validate_features=False)[:, :-1]
 
-    def files(self, facts: Mapping[str, object]) -> dict[str, bytes]:
-        """The ranker as files to save: name -> content. ``facts`` (JSON-able) are kept in the card."""
-        card = {
-            "features": list(self.names),
-            "calibration": {"slope": self.slope, "shift": self.shift},
-            "sha256": {BOOSTER: self.digest},
-            **facts,
-        }
-        return {BOOSTER: self.booster_json, CARD: json.dumps(card, indent=2, sort_keys=True).encode()}
-
     @property
     def digest(self) -> str:
         """SHA-256 of the trees, hex."""
         return hashlib.sha256(self.booster_json).hexdigest()
 
 
-def load(files: Mapping[str, bytes]) -> Ranker:
-    """The ranker saved as ``files`` (name -> content).
+@dataclass(frozen=True)
+class Rankers:
+    """A ranker for the items that a user bought before and one for the items new to the user; it may be the same.
+
+    Purchases of items that a user knows are many and follow habit, those of new items are few and follow taste: trees
+    that learn from both at once learn the first. Calibrated, the probabilities of both stand in one list.
+    """
+
+    known: Ranker
+    new: Ranker
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features, in their order in both models."""
+        return self.known.names
+
+    def matrix(self, rows: pa.Table | pa.RecordBatch) -> Matrix:
+        """The rows' features, [rows, features] float32, nulls as NaN."""
+        return self.known.matrix(rows)
+
+    def probabilities(self, matrix: Matrix) -> Vector:
+        """Calibrated probabilities of a purchase within the horizon, in (0, 1); [rows]."""
+        made = np.empty(len(matrix))
+        for ranker, mine in self._parts(matrix):
+            made[mine] = ranker.probabilities(ranker.margins(matrix[mine]))
+        return made
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """What each feature adds to each row's log-odds, by the row's own ranker; [rows, features]."""
+        made = np.empty_like(matrix)
+        for ranker, mine in self._parts(matrix):
+            made[mine] = ranker.contributions(matrix[mine])
+        return made
+
+    def _parts(self, matrix: Matrix) -> tuple[tuple[Ranker, NDArray[np.bool_]], ...]:
+        known = matrix[:, self.names.index("pair_days")] > 0
+        return (self.known, known), (self.new, ~known)
+
+    def files(self, facts: Mapping[str, object]) -> dict[str, bytes]:
+        """The rankers as files to save: name -> content. ``facts`` (JSON-able) are kept in the card."""
+        rankers = dict(zip(PARTS, (self.known, self.new), strict=True))
+        card = {
+            "features": list(self.names),
+            "calibration": {part: {"slope": one.slope, "shift": one.shift} for part, one in rankers.items()},
+            "sha256": {booster_file(part): one.digest for part, one in rankers.items()},
+            **facts,
+        }
+        boosters = {booster_file(part): one.booster_json for part, one in rankers.items()}
+        return {**boosters, CARD: json.dumps(card, indent=2, sort_keys=True).encode()}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the trees of each part, hex, by ``ranker_<part>``."""
+        return {"ranker_known": self.known.digest, "ranker_new": self.new.digest}
+
+
+def load(files: Mapping[str, bytes]) -> Rankers:
+    """The rankers saved as ``files`` (name -> content).
 
     :raises ContractBroken: the trees are not those that the card was written for
     """
     card = json.loads(files[CARD])
-    calibration = card["calibration"]
-    ranker = Ranker(files[BOOSTER], tuple(card["features"]), calibration["slope"], calibration["shift"])
-    if ranker.digest != card["sha256"][BOOSTER]:
+    return Rankers(*(_loaded(files, card, part) for part in PARTS))
+
+
+def _loaded(files: Mapping[str, bytes], card: Mapping[str, Any], part: str) -> Ranker:
+    name, calibration = booster_file(part), card["calibration"][part]
+    ranker = Ranker(files[name], tuple(card["features"]), calibration["slope"], calibration["shift"])
+    if ranker.digest != card["sha256"][name]:
         raise ContractBroken(
-            f"{BOOSTER} has SHA-256 {ranker.digest}, its card says {card['sha256'][BOOSTER]}: the file is damaged or "
+            f"{name} has SHA-256 {ranker.digest}, its card says {card['sha256'][name]}: the file is damaged or "
             "of another run — make the run's recommendations again"
         )
     return ranker
