@@ -70,7 +70,7 @@ def later_lake(spark: SparkSession, small_run: SmallRun, tmp_path_factory: pytes
     lake = Lake(spark, f"{place}/lake")
     lake.ensure(TABLES.values())
     poisoned(spark, small_run, lake)
-    assert lake.read(INTERACTIONS).count() > 1.2 * Lake(spark, str(small_run.tables), "").read(INTERACTIONS).count()
+    assert lake.read(INTERACTIONS).count() > 1.2 * Lake(spark, str(small_run.tables)).read(INTERACTIONS).count()
     for node in nodes(told.graph.jobs):
         job = load_job(node.job)
         if job.writes and all(table.layer == "gold" for table in job.writes):
@@ -84,7 +84,7 @@ def test_what_was_not_known_in_time_changes_nothing(small_run: SmallRun, later_l
 
 def test_the_poison_is_there(spark: SparkSession, small_run: SmallRun, later_lake: Path) -> None:
     """The check above could not fail if the poisoned rows had not reached the tables that the jobs read."""
-    lake = Lake(spark, str(later_lake), "")
+    lake = Lake(spark, str(later_lake))
     as_of = datetime.combine(small_run.as_of, time())
     events = lake.read(INTERACTIONS).where(F.col("known_at") >= as_of)
     assert events.where(F.col("event_at") >= as_of).count() > 100, "future events"

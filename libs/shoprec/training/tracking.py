@@ -1,6 +1,7 @@
 """Records trainings in MLflow: settings, curves, a plot, the model's files. Nothing else imports mlflow."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from mlflow.exceptions import MlflowException
 #: Longest value of a parameter.
 LONGEST = 500
 
+#: Two jobs of one process that make the same SQLite file at once: one of them finds half of its tables.
+_ONE_AT_A_TIME = threading.Lock()
+
 
 @dataclass(frozen=True)
 class Training:
@@ -45,6 +49,11 @@ def record(training: Training, config: TrainingConfig, files: str) -> str:
     :raises ConfigError: no tracking URI is set and ``files`` is not on a local disk; or MLflow refuses
     """
     uri, artifacts = place(config, files)
+    with _ONE_AT_A_TIME:
+        return _record(training, config, uri, artifacts)
+
+
+def _record(training: Training, config: TrainingConfig, uri: str, artifacts: str | None) -> str:
     try:
         client = MlflowClient(tracking_uri=uri)
         run = client.create_run(_experiment(client, config.experiment, artifacts), run_name=training.name)
