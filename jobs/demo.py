@@ -61,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def demo(shop: str, env: str, as_of: date, out: Path, settings: Sequence[str]) -> None:
     """Run, judge and sum up; ``summary.json`` is written last and marks a finished demo."""
     if (out / "summary.json").exists():
-        say(f"removing the finished demo in {out}")
-        shutil.rmtree(out)
+        remove_finished(out)
     places = [f"tables={out}/lake", f"files={out}/files", f"export.out={out}/export", f"report.out={out}/report.html"]
     told = load_config(env, shop, [*places, *settings])
     with measured() as usage, opened(told) as lake:
@@ -83,6 +82,15 @@ def demo(shop: str, env: str, as_of: date, out: Path, settings: Sequence[str]) -
     part = out / "summary.json.part"
     part.write_text(json.dumps(figures, indent=2, default=str))
     part.rename(out / "summary.json")
+
+
+def remove_finished(out: Path) -> None:
+    """Remove a finished demo, and nothing else that may lie in its folder."""
+    say(f"removing the finished demo in {out}")
+    (out / "summary.json").unlink()
+    (out / "report.html").unlink(missing_ok=True)
+    for made in ("lake", "files", "export"):
+        shutil.rmtree(out / made, ignore_errors=True)
 
 
 def _rows(lake: Lake, table: object, run_id: str) -> list[dict]:

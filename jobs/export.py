@@ -17,6 +17,8 @@ def run(job: JobContext) -> None:
             f"run {job.run_id} is not published, so nothing of it leaves — run the job runs first, or name a published "
             "run with --run-id"
         )
+    if job.read(RECOMMENDATIONS).isEmpty():
+        raise ConfigError(f"run {job.run_id} made no lists for {job.as_of} — name its own date with --as-of")
     out = job.settings.out or f"{job.files}/exports/{job.run_id}"
     lines = documents(job.read(RECOMMENDATIONS), job.read(ITEM_FEATURES), job.as_of, job.run_id)
     facts = {"run_id": job.run_id, "as_of": job.as_of.isoformat(), "horizon": job.horizon, "shop": job.shop.name}

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
-from shoprec.errors import ShoprecError
+from shoprec.errors import ConfigError, ShoprecError
 from shoprec.evaluation.gate import GateConfig, decide
 from shoprec.job import Job, JobContext, cli
 
@@ -15,6 +15,11 @@ def run(job: JobContext) -> None:
     if last and last["run_id"] == job.run_id:
         job.progress(f"run {job.run_id} is published already")
         return
+    if not job.read(RUNS, run_id=job.run_id).isEmpty():
+        raise ConfigError(
+            f"run {job.run_id} was published before run {last['run_id']}, which readers see now — a run is published "
+            "once; make another with --run-id to follow it"
+        )
     details = [
         json.loads(row["detail"]) for row in job.lake.read(JOB_RUNS, run_id=job.run_id).select("detail").collect()
     ]

@@ -32,7 +32,7 @@ def run(job: JobContext) -> None:
     training = Training(f"two_tower {place}", job.settings.model_dump(), tags, trained.facts, model)
     job.note(
         training=trained.facts,
-        sha256=trained.facts["sha256"],
+        digests={f"two_tower {job.as_of}": trained.facts["sha256"]},
         model=model.uri,
         mlflow_run=record(training, job.settings, job.files),
     )

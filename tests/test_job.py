@@ -3,6 +3,7 @@
 import os
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pyspark.sql import SparkSession
@@ -10,8 +11,11 @@ from pyspark.sql import SparkSession
 from shoprec import job as jobs
 from shoprec import resources
 from shoprec.context import Job, JobContext, known_before
+from shoprec.contracts.gold import SAMPLES
+from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ContractBroken
-from shoprec.job import cli, load_job, parser
+from shoprec.job import cli, load_job, parser, perform
+from shoprec.lake import Lake
 from shoprec.session import check_java, check_memory
 
 GOLDEN = Path(__file__).parent / "golden" / "help"
@@ -162,3 +166,30 @@ def test_timeless_attributes_are_always_known(spark: SparkSession) -> None:
 def test_a_job_that_does_not_exist_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="there is no job 'pipelin': did you mean 'pipeline'?"):
         jobs.load_job("pipelin")
+
+
+def test_a_published_run_is_not_written_again(lake: Lake) -> None:
+    """A job that makes tables of runs refuses; one that writes what readers see anyway (here none) goes on."""
+    lake.ensure([RUNS, JOB_RUNS])
+    told = {"shop": "s", "horizon": 14, "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "h"}
+    day = date(2024, 2, 1)
+    row = {"run_id": "seen", "as_of": day, "predecessor": "", "sequence": 1, "published_at": datetime(2024, 2, 1)}
+    lake.publish({**row, **told})
+    called = []
+    maker = Job(name="samples", about="x", run=lambda _: called.append("maker"), writes=(SAMPLES,))
+    reader = Job(name="samples", about="x", run=lambda _: called.append("reader"))
+    settings = SimpleNamespace(digest="h")
+    with pytest.raises(ConfigError, match="run seen is published .* samples would write its samples again"):
+        perform(maker, settings, lake, day, "seen")
+    perform(reader, settings, lake, day, "seen")
+    perform(maker, settings, lake, day, "another")
+    assert called == ["reader", "maker"]
+
+
+def test_a_job_before_its_turn_names_what_is_missing(
+    spark: SparkSession, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = refused("als", arguments, capsys)
+    assert code == 2
+    assert "als reads samples, of which run 2024-02-01-tiny-" in said
+    assert "run the jobs before it" in said

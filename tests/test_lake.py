@@ -203,3 +203,11 @@ def test_a_lake_that_cannot_be_written_is_named(spark: SparkSession, tmp_path: P
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigError, match="cannot make table silver.stock in the lake .*--set tables"):
         Lake(spark, str(tmp_path / "file" / "lake")).ensure([STOCK])
+
+
+def test_a_lake_is_one_shops(lake: Lake) -> None:
+    lake.ensure([RUNS])
+    for _ in range(2):
+        lake.claim("corner")
+    with pytest.raises(ConfigError, match="is that of the shop corner, not of market's: .* --set tables"):
+        lake.claim("market's")

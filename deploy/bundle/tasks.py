@@ -71,6 +71,7 @@ def training(part: Mapping[str, JobEntry], image: str) -> list[str]:
     Every task is told all of them: a run's settings are the same in all of its jobs.
     """
     launcher = "horovod_spark" if image else "torch_distributor"
-    settings = (f"launcher={launcher}", f"ranks={Variables.ranks}", "device=cuda")
+    # MLflow on Databricks names an experiment by its place in the workspace.
+    settings = (f"launcher={launcher}", f"ranks={Variables.ranks}", "device=cuda", "experiment=/Shared/shoprec")
     trained = [job for job, entry in part.items() if entry.compute == "gpu"]
     return [word for job in trained for setting in settings for word in ("--set", f"{job}.{setting}")]

@@ -114,6 +114,10 @@ class JobContext:
         self.read_tables[f"bronze.{dataset}"] = table
         return self.lake.read(table)
 
+    def rows_in(self, table: Table) -> int:
+        """How many rows ``table`` holds, whenever they were known."""
+        return self.lake.read(table).count()
+
     def write(self, rows: DataFrame, table: Table, /, **values: Any) -> int:
         """Write ``rows`` as the slice ``values`` of ``table`` (as_of and run_id are added), audited by the contract.
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from shoprec import config, resources
 from shoprec.context import Job, JobContext, say
 from shoprec.contracts import TABLES, Table
-from shoprec.contracts.gold_runs import JOB_RUNS
+from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ShoprecError
 from shoprec.lake import Lake, Written
 from shoprec.session import open_session
@@ -44,6 +44,7 @@ def opened(told: config.Config) -> Iterator[Lake]:
     try:
         lake = Lake(spark, _absolute(told.env.tables))
         lake.ensure(TABLES.values())
+        lake.claim(told.shop.name)
         yield lake
     finally:
         if started:
@@ -63,6 +64,7 @@ def done_before(lake: Lake, run_id: str, digest: str) -> set[tuple[str, date]]:
 
 def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
     """Run ``job`` and record its end in gold.job_runs. Its row stands only when everything was written."""
+    _refuse_published(job, lake, run_id)
     context = JobContext(job, told, lake, as_of, run_id)
     started = datetime.now(UTC)
     with measured() as usage:
@@ -84,6 +86,24 @@ def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str)
     }
     lake.record(row, JOB_RUNS)
     return context
+
+
+def _refuse_published(job: Job, lake: Lake, run_id: str) -> None:
+    made = [table.name for table in job.writes if table.of_a_run and not table.seen_at_once]
+    if made and not lake.read(RUNS, run_id=run_id).isEmpty():
+        raise ConfigError(
+            f"run {run_id} is published and stays as it is: {job.name} would write its {', '.join(made)} again — make "
+            "another run with --run-id, or with other settings"
+        )
+
+
+def _refuse_without_inputs(job: Job, lake: Lake, run_id: str) -> None:
+    for table in job.reads:
+        if table.of_a_run and not table.may_be_empty and lake.read(table, run_id=run_id).isEmpty():
+            raise ConfigError(
+                f"{job.name} reads {table.name}, of which run {run_id} has no rows — run the jobs before it with the "
+                "same --as-of and --set, or name the run that made them with --run-id; settings and code name a run"
+            )
 
 
 def _rows(written: Sequence[Written]) -> Mapping[str, int]:
@@ -121,6 +141,7 @@ def run(
         name = run_id or _default_run(job, told, lake, run_day)
         day = told.date_at(run_day, at)
         say(f"{job.name} --as-of {day} of run {name}")
+        _refuse_without_inputs(job, lake, name)
         context = perform(job, told, lake, day, name)
         for one in context.written:
             say(f"         wrote {one.rows:,} rows to {one.table} (version {one.version})")

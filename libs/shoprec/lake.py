@@ -43,6 +43,9 @@ CONFLICTS = (
 #: A merge that lost a race is tried again this often: other runs may add their own rows at the same moment.
 MERGE_TRIES = 5
 
+#: The property of ``gold.runs`` that names the shop whose lake it is.
+OWNER = "shoprec.shop"
+
 #: Tables that are looked at or made at a time: each is mostly waiting for the store.
 ENSURED_AT_ONCE = 4
 
@@ -134,6 +137,21 @@ class Lake:
             raise ConfigError(
                 f"table {table.layer}.{table.name} in {self.tables} was made by another version of its contract "
                 f"(missing: {missing}, surplus: {surplus}) — use another lake with --set tables=…, or remove this table"
+            )
+
+    def claim(self, shop: str) -> None:
+        """Make this the lake of ``shop``: the first to claim it has it.
+
+        :raises ConfigError: it is another shop's
+        """
+        owner = self._delta(RUNS).detail().select("properties").first()["properties"].get(OWNER)
+        if owner is None:
+            where = self.location(RUNS) if self.in_catalog else f"delta.`{self.location(RUNS)}`"
+            self.spark.sql(f"ALTER TABLE {where} SET TBLPROPERTIES ({_literal(OWNER)} = {_literal(shop)})")
+        elif owner != shop:
+            raise ConfigError(
+                f"the lake {self.tables} is that of the shop {owner}, not of {shop}: their tables would mix — use a "
+                "lake of its own with --set tables=… --set files=…"
             )
 
     def read(self, table: Table, /, **where: Any) -> DataFrame:

@@ -38,7 +38,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
                     running[pool.submit(_run, node.job, told, lake, day, run_id)] = node
             if not running:
                 continue
-            finished = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
+            finished = _first_ended(running, pool)
             node = running.pop(finished)
             if finished.exception() is not None:
                 pool.shutdown(cancel_futures=True)
@@ -46,6 +46,14 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
             ended += 1
             say(f"[{ended:>2}/{len(before)}] {finished.result()}")
             graph.done(node)
+
+
+def _first_ended(running: Mapping[Future[None], Node], pool: ThreadPoolExecutor) -> Future[None]:
+    try:
+        return next(iter(wait(running, return_when=FIRST_COMPLETED).done))
+    except BaseException:  # Ctrl-C: jobs that wait for their turn must not start
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:

@@ -17,7 +17,7 @@ def day(n: int) -> datetime:
     return datetime(2024, 1, n)
 
 
-def test_a_key_that_stands_twice_loses_nothing(spark: SparkSession) -> None:
+def test_a_key_that_stands_twice_loses_nothing_and_is_known_when_all_of_it_is(spark: SparkSession) -> None:
     rows = [
         ("in_store", "i1", "s1", day(1), day(8), day(1), "3", None, "d"),
         ("in_store", "i1", "s2", day(1), day(8), day(2), None, "A", "d"),
@@ -29,5 +29,5 @@ def test_a_key_that_stands_twice_loses_nothing(spark: SparkSession) -> None:
         got = {(r["place"], r["valid_from"]): r for r in one_for_each_key(*parts).collect()}
     assert len(got) == 3
     both = got["s2", day(1)]
-    assert (both["display"], both["mailer"], both["valid_to"], both["known_at"]) == ("5", "A", day(9), day(1))
+    assert (both["display"], both["mailer"], both["valid_to"], both["known_at"]) == ("5", "A", day(9), day(3))
     assert got["s1", day(1)]["display"] == "3"

@@ -95,3 +95,11 @@ def test_attributes_are_what_describes_an_id() -> None:
     assert attributes(PRICES) == ["price", "list_price"]
     assert attributes(ITEMS)[:2] == ["domain", "name"]
     assert "timeless" not in attributes(ITEMS)
+
+
+def test_what_is_delivered_every_night_was_known_from_the_first(spark: SparkSession) -> None:
+    """Cup is told on the 1st and again on the 3rd, a correction of pot on the 4th; ids apart."""
+    told = [("i1", "cup", 1), ("i1", "cup", 3), ("i2", "pot", 1), ("i2", "pan", 4)]
+    rows = [(i, day(1), None, day(k), name, "f", n, n, 1) for n, (i, name, k) in enumerate(told, 1)]
+    got = versions(spark.createDataFrame(rows, SCHEMA), ["item_id"], ["name"]).where("NOT _duplicate").collect()
+    assert {r["item_id"]: (r["name"], r["known_at"]) for r in got} == {"i1": ("cup", day(1)), "i2": ("pan", day(4))}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shoprec.errors import ConfigError
 from shoprec.evaluation.gate import GateConfig, decide
 
 CONFIG = GateConfig(metric="ndcg@10", tolerance=0.1)
@@ -28,5 +29,5 @@ def test_the_verdict_names_both_figures_and_the_floor() -> None:
 
 
 def test_a_run_without_the_gates_figure_is_an_error() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(ConfigError, match="no figure .* run recommendations before runs"):
         decide({}, None, CONFIG)

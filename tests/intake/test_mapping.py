@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, Window
+from pyspark.sql import functions as F
 
 from shoprec.contracts.silver import INTERACTIONS, ITEMS, PROMOTIONS
 from shoprec.errors import ConfigError
@@ -201,3 +202,16 @@ def test_wrong_types_are_named(spark: SparkSession, types: dict, says: str) -> N
     frames = {"sales": bronze(spark, SALES, [("a", NOON, "u1", "i1", "1", "1")])}
     with pytest.raises(ConfigError, match=says):
         map_rows(mapping(), INTERACTIONS, {"sales": Dataset(format="csv", path="x", types=types)}, frames)
+
+
+def test_without_a_key_an_event_is_its_whole_row_in_whatever_file(spark: SparkSession) -> None:
+    """In Parquet ``_row`` counts from 0 in every file: unlike rows of the same place must stay two events."""
+    january = bronze(spark, SALES, [("1", NOON, "u1", "i1", "2", "1"), ("2", NOON, "u2", None, "2", "1")], "1.parquet")
+    february = bronze(spark, SALES, [("3", NOON, "u3", "i3", "2", "1"), ("2", NOON, "u2", None, "2", "1")], "2.parquet")
+    place = F.row_number().over(Window.orderBy("line")) - 1
+    both = january.withColumn("_row", place.cast("long")).unionByName(february.withColumn("_row", place.cast("long")))
+    rows = map_rows(mapping(event_key=[]), INTERACTIONS, DATASETS, {"sales": both}).collect()
+    keys = {(row["_file"], row["user_id"]): row["event_key"] for row in rows}
+    assert keys["1.parquet", "u1"] != keys["2.parquet", "u3"]
+    assert keys["1.parquet", "u2"] == keys["2.parquet", "u2"]
+    assert len(set(keys.values())) == 3

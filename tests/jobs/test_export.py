@@ -1,7 +1,8 @@
 """The job export, on a planted lake: what it writes is what was recommended, and only published runs leave."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,24 @@ def test_only_published_runs_leave(lake: Lake, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_exports_the_run(lake: Lake, tmp_path: Path) -> None:
-    """To the run's folder by default, or where the setting says."""
+def test_another_date_than_the_runs_own_removes_nothing(lake: Lake, tmp_path: Path) -> None:
+    job = replace(context(lake, "export", str(tmp_path)), as_of=AS_OF + timedelta(days=1))
+    publish(lake)
+    with pytest.raises(ConfigError, match="run run-1 made no lists for 2024-04-02"):
+        job.job.run(job)
+    assert list(tmp_path.iterdir()) == []
+
+
+def publish(lake: Lake) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     row = {"run_id": RUN, "as_of": AS_OF, "predecessor": "", "sequence": 1, "shop": "planted", "horizon": 14,
            "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "", "published_at": now}  # fmt: skip
     lake.publish(row)
+
+
+def test_exports_the_run(lake: Lake, tmp_path: Path) -> None:
+    """To the run's folder by default, or where the setting says."""
+    publish(lake)
     assert not lake.read(RUNS).isEmpty()
     for more, out in (
         ({}, tmp_path / "exports" / RUN),

@@ -1,5 +1,6 @@
 """items: the catalogue's versions in silver."""
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -29,3 +30,15 @@ def test_a_new_delivery_ends_the_version_before(lake: Lake, tmp_path: Path) -> N
     assert desk.rows(QUARANTINE, "reason") == [("item_id is missing",), ("since is not timestamp",)]
     columns = ("dataset", "read", "passed_over", "refused", "duplicate", "kept", "taken_in")
     assert desk.rows(RECONCILIATION, *columns) == [("goods", 6, 0, 2, 1, 3, 2)]
+
+
+def test_a_table_that_was_removed_is_made_again(lake: Lake, tmp_path: Path) -> None:
+    desk = Desk(lake, tmp_path / "raw")
+    desk.deliver_goods()
+    desk.run("ingest")
+    desk.run("items")
+    before = desk.rows(ITEMS, "item_id", "name")
+    shutil.rmtree(lake.location(ITEMS))
+    lake.ensure([ITEMS])
+    desk.run("items")
+    assert desk.rows(ITEMS, "item_id", "name") == before != []

@@ -73,11 +73,11 @@ def test_it_writes_embeddings_weights_and_an_mlflow_run(job: JobContext, lake: L
     assert (facts["ranks"], len(facts["loss"]), len(facts["val"])) == (1, 3, 3)
 
     model = Folder(f"{job.files}/models/two_tower/run/2024-03-01")
-    assert read_weights(model, "model")[1]["sha256"] == job.detail["sha256"]
+    assert read_weights(model, "model")[1]["sha256"] == job.detail["digests"][f"two_tower {job.as_of}"]
     mlflow = MlflowClient(f"sqlite:///{job.files}/mlflow/mlflow.db")
     run = mlflow.get_run(job.detail["mlflow_run"])
     assert run.info.status == "FINISHED"
-    assert (run.data.params["width"], run.data.tags["sha256"]) == ("8", job.detail["sha256"])
+    assert (run.data.params["width"], run.data.tags["sha256"]) == ("8", job.detail["digests"][f"two_tower {job.as_of}"])
     losses = mlflow.get_metric_history(run.info.run_id, "loss")
     assert [(m.step, m.value) for m in losses] == list(zip([1, 2, 3], facts["loss"], strict=True))
     kept = {entry.path for folder in ("", "model") for entry in mlflow.list_artifacts(run.info.run_id, folder)}

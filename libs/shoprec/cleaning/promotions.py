@@ -22,14 +22,14 @@ def one_for_each_key(single: DataFrame, repeated: DataFrame) -> DataFrame:
     """Accepted rows with one row for each of ``KEY``: nothing of a promotion that stands twice is lost.
 
     Of rows with equal key the display and the mailer that sort last stand (a place before none), it holds to the latest
-    end and was known from the earliest moment.
+    end and was known when the last of them was: before, the earlier ones alone would tell what the later ones do.
 
     :param single: the rows whose ``KEY`` no other shares (see ``split``)
     :param repeated: the others
     """
     together = repeated.groupBy(*KEY).agg(
         F.max("valid_to").alias("valid_to"),
-        F.min("known_at").alias("known_at"),
+        F.max("known_at").alias("known_at"),
         F.max("display").alias("display"),
         F.max("mailer").alias("mailer"),
         F.min("_dataset").alias("_dataset"),

@@ -11,14 +11,17 @@ DELIVERY: tuple[str, ...] = ("_ingestion_id", "_file", "_row", "_occurrence")
 
 _HASH = "_key_hash"
 
+#: Most repeated hashes that are sent to every task: 40 MB of them.
+_SENT = 5_000_000
+
 
 @contextmanager
 def split(rows: DataFrame, *keys: str) -> Iterator[tuple[DataFrame, DataFrame]]:
     """``rows`` in two: those whose ``keys`` no other row shares, and the rest. Use both within the ``with`` block.
 
     A key is taken for repeated when its 64-bit hash is; so a few single keys may fall among the rest, never the other
-    way. Only hashes are shuffled to find them, once; those that repeat (few in clean data, 8 bytes each) are kept for
-    the length of the block and sent to all tasks.
+    way. Only hashes are shuffled to find them, once; those that repeat (8 bytes each) are kept for the length of the
+    block and, while they are few, as in clean data, sent to all tasks; else the rows are shuffled to them.
     """
     hashed = rows.withColumn(_HASH, F.xxhash64(*keys))
     # Nearly every hash is a group of its own. Left to itself Spark counts them before the shuffle too, in maps as large
@@ -27,8 +30,9 @@ def split(rows: DataFrame, *keys: str) -> Iterator[tuple[DataFrame, DataFrame]]:
     counted = hashed.select(_HASH).repartition(parts, _HASH).groupBy(_HASH).count()
     repeated = counted.where("count > 1").select(_HASH).persist()
     try:
-        single = hashed.join(F.broadcast(repeated), on=_HASH, how="left_anti").drop(_HASH)
-        rest = hashed.join(F.broadcast(repeated), on=_HASH, how="left_semi").drop(_HASH)
+        found = F.broadcast(repeated) if repeated.count() <= _SENT else repeated.hint("shuffle_hash")
+        single = hashed.join(found, on=_HASH, how="left_anti").drop(_HASH)
+        rest = hashed.join(found, on=_HASH, how="left_semi").drop(_HASH)
         yield single, rest
     finally:
         repeated.unpersist()

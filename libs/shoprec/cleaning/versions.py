@@ -50,12 +50,15 @@ def standing_versions(rows: DataFrame, table: Table) -> Iterator[DataFrame]:
 def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) -> DataFrame:
     """Accepted ``rows`` with ``valid_to`` and ``_duplicate``: a row stands only where its ``attributes`` change.
 
-    Of rows with equal key and ``valid_from`` the last delivered counts. A row that repeats the attributes of the one
+    Of rows with equal key and ``valid_from`` the last delivered counts; it was known from the first time that it was
+    delivered, when a shop sends everything again every night. A row that repeats the attributes of the one
     before it is a duplicate. A version ends where the next begins, unless the source told an earlier end.
     """
     same_start = Window.partitionBy(*keys, "valid_from").orderBy(*(F.desc(name) for name in DELIVERY))
     by_start = Window.partitionBy(*keys).orderBy("valid_from")
     content = F.struct(*attributes, "valid_to")
+    repeats = Window.partitionBy(*keys, "valid_from", F.xxhash64(content), content)
+    rows = rows.withColumn("known_at", F.min("known_at").over(repeats))
     first = rows.withColumn("_again", F.row_number().over(_running(same_start)) > 1)
     again, once = first.where("_again"), first.where("NOT _again")
     before = F.lag(content).over(by_start)

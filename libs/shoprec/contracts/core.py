@@ -63,6 +63,11 @@ class Table:
             raise ValueError(f"contract {self.name}: columns named twice {sorted(twice)}, unknown {sorted(unknown)}")
 
     @property
+    def of_a_run(self) -> bool:
+        """Whether every row belongs to a run."""
+        return "run_id" in self.slice
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Column names, in the table's order: the argument of every transform's last ``select``."""
         return tuple(column.name for column in self.columns)

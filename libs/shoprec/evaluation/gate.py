@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from shoprec.errors import ConfigError
 from shoprec.settings import Settings
 
 
@@ -12,7 +13,7 @@ class GateConfig(Settings):
     """Settings of the gate."""
 
     metric: str = Field(
-        "ndcg@10", description="figure that is compared, cross-fitted by user on the lists of as_of - horizon"
+        "ndcg@10", description="figure that is compared, cross-fitted by user and item on the lists of as_of - horizon"
     )
     tolerance: float = Field(0.1, ge=0, le=1, description="share of the last published figure that may be lost")
 
@@ -28,8 +29,13 @@ class Verdict:
 def decide(ours: Mapping[str, float], last: Mapping[str, float] | None, config: GateConfig) -> Verdict:
     """Hold ``ours`` against the figures of the ``last`` published run (None: there is none).
 
-    :raises KeyError: ``ours`` lacks the gate's metric
+    :raises ConfigError: ``ours`` lacks the gate's metric
     """
+    if config.metric not in ours:
+        raise ConfigError(
+            f"the run has no figure {config.metric!r} for the gate, but {sorted(ours)} — run recommendations before "
+            "runs, or set runs.metric"
+        )
     value = ours[config.metric]
     if last is None or config.metric not in last:
         return Verdict(True, f"{config.metric} {value:.4f}; no published run to compare with")

@@ -159,8 +159,12 @@ def _value(source: DataFrame, mapping: TableMapping, column: Contract, where: st
 
 
 def _event_key(source: DataFrame, mapping: TableMapping, where: str) -> Column:
-    """The identity of the event: dataset and the key's values, or the hash of the row where no key is told."""
-    parts = [resolved(source, sql, f"{where}, event_key") for sql in mapping.event_key] or [F.col("_row")]
+    """The identity of the event: dataset and the key's values, or a hash of the whole row where no key is told.
+
+    Not ``_row``: what that is differs by format, and in Parquet it counts from 0 in every file.
+    """
+    whole = F.md5(F.to_json("_raw"))
+    parts = [resolved(source, sql, f"{where}, event_key") for sql in mapping.event_key] or [whole]
     return F.concat_ws(":", F.lit(mapping.dataset), *(F.coalesce(part.cast("string"), F.lit("")) for part in parts))
 
 

@@ -69,7 +69,7 @@ class TrainingConfig(Settings):
     tracking: str = Field(
         "", description="MLflow tracking URI; '': SQLite below `files` on a local disk, else what the environment says"
     )
-    experiment: str = Field("shoprec", min_length=1, description="MLflow experiment")
+    experiment: str = Field("shoprec", min_length=1, description="MLflow experiment; on Databricks a path")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

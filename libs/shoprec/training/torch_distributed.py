@@ -16,7 +16,8 @@ class TorchCollectives:
     """
 
     def __init__(self, device: torch.device, timeout_s: int) -> None:
-        backend = "nccl" if device.type == "cuda" else "gloo"
+        # Some of an optimiser's state stays on the CPU, and NCCL knows no tensors there.
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self.local_rank = int(environ.get("LOCAL_RANK", "0"))

@@ -70,7 +70,7 @@ def _record(training: Training, config: TrainingConfig, uri: str, artifacts: str
             client.log_artifacts(run_id, str(folder), "model")
         client.set_terminated(run_id)
     except (MlflowException, OSError) as error:
-        raise ConfigError(f"MLflow at {uri} refuses: {error} — set tracking") from error
+        raise ConfigError(f"MLflow at {uri} refuses: {error} — set tracking, or experiment") from error
     return run_id
 
 
