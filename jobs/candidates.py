@@ -14,7 +14,7 @@ from shoprec.contracts.silver import INTERACTIONS
 from shoprec.job import Job, JobContext, cli
 from shoprec.models.sources import CandidatesConfig, Drawn, candidates
 from shoprec.retrieval.inputs import Inputs, purchases_of, users_with_seen
-from shoprec.reuse import reused
+from shoprec.reuse import holding, reused
 
 
 def run(job: JobContext) -> None:
@@ -28,11 +28,12 @@ def run(job: JobContext) -> None:
         reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases,
         reused(users_with_seen(job.read(USER_INDEX), purchases)) as users,
     ):
-        inputs = Inputs(purchases, users, items, job.as_of)
         seconds = {}
         for name, source in job.settings.sources.items():
             started = time.monotonic()
-            job.write(candidates(name, source, inputs, drawn), CANDIDATES, source=name)
+            with holding() as hold:
+                inputs = Inputs(purchases, users, items, job.as_of, hold)
+                job.write(candidates(name, source, inputs, drawn), CANDIDATES, source=name)
             seconds[name] = round(time.monotonic() - started, 1)
             job.progress(f"{name} in {seconds[name]} s")
         job.note(seconds=seconds)

@@ -1,7 +1,7 @@
 """Hold a DataFrame that several readers share."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pyspark.sql import DataFrame
 
@@ -22,3 +22,10 @@ def reused(rows: DataFrame, *by: str) -> Iterator[DataFrame]:
         yield kept
     finally:
         kept.unpersist()
+
+
+@contextlib.contextmanager
+def holding() -> Iterator[Callable[[DataFrame], DataFrame]]:
+    """A function that holds what it is given, as ``reused`` does, until the block ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda rows: stack.enter_context(reused(rows))

@@ -34,6 +34,7 @@ def test_a_new_delivery_ends_the_version_before(lake: Lake, tmp_path: Path) -> N
 
 def test_a_table_that_was_removed_is_made_again(lake: Lake, tmp_path: Path) -> None:
     desk = Desk(lake, tmp_path / "raw")
+    desk.deliver("1.csv", [sale("a", "2024-01-01", "u1", "tea")])
     desk.deliver_goods()
     desk.run("ingest")
     desk.run("items")

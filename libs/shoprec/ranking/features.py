@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from shoprec.ranking.config import ITEM_COLUMNS, PAIR_COLUMNS, USER_COLUMNS
 from shoprec.ranking.pairs import pairs, purchases
-from shoprec.ranking.surroundings import KEYS, surround
+from shoprec.ranking.surroundings import KEYS, of_whole_users, surround
 
 
 def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def features(rows: DataFrame, sources: Sequence[str]) -> DataFrame:
         return surround(rows, names, sources)
 
     schema = ", ".join([*_types(rows, KEYS), *(f"{name} float" for name in names)])
-    return rows.groupBy("user_id").applyInArrow(make, schema)
+    return of_whole_users(rows, make, schema)
 
 
 def _types(rows: DataFrame, names: Sequence[str]) -> list[str]:

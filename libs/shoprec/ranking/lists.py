@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from shoprec.contracts.gold import LISTS
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.ranker import Rankers, Vector
-from shoprec.ranking.surroundings import surround
+from shoprec.ranking.surroundings import codes, of_whole_users, surround
 
 Indices = NDArray[np.int64]
 
@@ -76,24 +76,25 @@ def family(name: str) -> str:
 
 @dataclass(frozen=True)
 class ListMaker:
-    """Turns one user's candidates into rows of both lists."""
+    """Turns users' candidates into rows of both lists."""
 
     rankers: Rankers
     settings: RankingConfig
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """One user's rows, as of ``ranking.features.pair_rows``, in; the kept rows of both lists out."""
+        """The rows of whole users, as of ``ranking.features.pair_rows``, in; the kept rows of both lists out."""
         rows = surround(rows, self.rankers.names, self.settings.sources)
         matrix = self.rankers.matrix(rows)
         scores = self.rankers.probabilities(matrix)
-        kept = {name: self._choose(rows, scores, name) for name in LISTS}
-        places = np.concatenate([kept[name] for name in LISTS])
+        kept = [(name, best) for name in LISTS for best in self._choose(rows, scores, name)]
+        places = np.concatenate([np.empty(0, np.int64), *(best for _, best in kept)])
+        ranks = [np.arange(1, len(best) + 1) for _, best in kept]
         distinct, inverse = np.unique(places, return_inverse=True)
         why = families(self.rankers.contributions(matrix[distinct]), self.rankers.names)
         carried = rows.select(carried_columns(self.settings.sources)).take(pa.array(places))
         made = {
-            "list": pa.array([name for name in LISTS for _ in kept[name]], pa.string()),
-            "rank": pa.array(np.concatenate([np.arange(1, len(kept[name]) + 1) for name in LISTS]), pa.int32()),
+            "list": pa.array([name for name, best in kept for _ in best], pa.string()),
+            "rank": pa.array(np.concatenate([np.empty(0, np.int64), *ranks]), pa.int32()),
             "score": pa.array(scores[places]),
             "families": pa.array([why[i] for i in inverse], pa.list_(pa.string())),
         }
@@ -101,15 +102,20 @@ class ListMaker:
             carried = carried.append_column(name, values)
         return carried
 
-    def _choose(self, rows: pa.Table, scores: Vector, name: str) -> Indices:
+    def _choose(self, rows: pa.Table, scores: Vector, name: str) -> list[Indices]:
+        """The places of each user's list in ``rows``, best first."""
         groups = rows.column("category").fill_null(-1).to_numpy()
         ties = rows.column("tie").to_numpy()
         allowed = np.arange(rows.num_rows)
         if name == "discovery":
             allowed = np.flatnonzero(rows.column("pair_days").to_numpy() == 0)
         s = self.settings
-        best = choose(scores[allowed], groups[allowed], ties[allowed], s.k, s.category_discount, s.category_cap)
-        return allowed[best]
+        user = codes(rows.column("user_id"))[allowed]
+        by_user = allowed[np.argsort(user, kind="stable")]
+        lists = np.split(by_user, np.cumsum(np.bincount(user))[:-1]) if len(user) else []
+        return [
+            own[choose(scores[own], groups[own], ties[own], s.k, s.category_discount, s.category_cap)] for own in lists
+        ]
 
 
 def carried_columns(sources: Sequence[str]) -> list[str]:
@@ -134,4 +140,4 @@ def lists(rows: DataFrame, rankers: Rankers, settings: RankingConfig) -> DataFra
     def make(rows: pa.Table) -> pa.Table:
         return maker(rows)
 
-    return rows.groupBy("user_id").applyInArrow(make, schema)
+    return of_whole_users(rows, make, schema)

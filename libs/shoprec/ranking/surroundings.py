@@ -1,16 +1,20 @@
-"""What one user's whole list and whole history say of each candidate: an Arrow kernel over the rows of one user.
+"""What users' whole lists and whole histories say of each candidate: an Arrow kernel over the rows of whole users.
 
-The same sums as window functions would need a sort of all columns for every level of the catalogue; within one user
-they are a few passes over short arrays. Letters of shapes: N rows of the user, of which C are candidates.
+The same sums as window functions would need a sort of all columns for every level of the catalogue; here they are a few
+passes over arrays of many users at a time. Letters of shapes: N rows, of which C are candidates, of U users.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 #: What goes through untouched: who, what, where, the item's category as a number (null: none), and a hash that orders
 #: ties.
@@ -18,26 +22,72 @@ KEYS = ("user_id", "item_id", "market", "category", "tie")
 
 _LEVELS = ("department", "category", "subcategory", "brand")
 
+#: Rows from which on complete users are passed on: enough that a column's fixed costs are shared by many users.
+_ENOUGH = 20_000
+
+
+def of_whole_users(rows: DataFrame, make: Callable[[pa.Table], pa.Table], schema: str) -> DataFrame:
+    """``make`` of the rows (user_id, tie, …) of whole users, some at a time: no user's rows are ever in two calls.
+
+    The window brings a user's rows together, one after another; where they are together already it moves nothing.
+    """
+    place = F.row_number().over(Window.partitionBy("user_id").orderBy("tie"))
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for table in whole_users(batches, _ENOUGH):
+            yield from make(table).to_batches()
+
+    return rows.withColumn("place", place).mapInArrow(run, schema)
+
+
+def whole_users(batches: Iterable[pa.RecordBatch], enough: int) -> Iterator[pa.Table]:
+    """Tables of at least ``enough`` rows (the last: of what is left) in which no user's rows are cut in two.
+
+    ``batches``: user_id and more; the rows of a user stand one after another.
+    """
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        users = batch.column("user_id")
+        # The last user of a batch may go on in the next.
+        start = pc.index(users, users[-1]).as_py()
+        if start and start + sum(part.num_rows for part in waiting) >= enough:
+            yield pa.Table.from_batches([*waiting, batch.slice(0, start)])
+            waiting = [batch.slice(start)]
+        else:
+            waiting.append(batch)
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
 
 def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa.Table:
-    """The candidates among one user's ``rows`` with every feature: ``KEYS`` and ``names`` (float32); unknown is null.
+    """The candidates among the ``rows`` of whole users with every feature: ``KEYS`` and ``names`` (float32).
 
     ``rows`` as of ``ranking.features.pair_rows``; those without proposals were bought, and only count in the sums.
     ``score_<source>`` becomes the place between the worst (0) and the best (1) of the user's list, 1 where all scores
-    are equal.
+    are equal. What is unknown is null.
     """
     chosen = np.flatnonzero(rows.column("proposals").to_numpy() > 0)
+    user_N = codes(rows.column("user_id"))
     given = {name: _floats(rows, name) for name in rows.column_names if name not in KEYS and name not in _LEVELS}
     made = {name: values[chosen] for name, values in given.items()}
-    made |= {name: values[chosen] for name, values in _level_sums(rows, given).items()}
+    made |= {name: values[chosen] for name, values in _level_sums(rows, given, user_N).items()}
     with np.errstate(divide="ignore", invalid="ignore"):
-        made |= _ratios(made, given)
+        made |= _ratios(made, given, user_N, user_N[chosen])
         for source in sources:
-            made[f"score_{source}"] = _place(made[f"score_{source}"])
+            made[f"score_{source}"] = _place(made[f"score_{source}"], user_N[chosen])
     made["best_rank"] = np.fmin.reduce(np.stack([made[f"rank_{source}"] for source in sources]))
     kept = rows.select(KEYS).take(pa.array(chosen))
     features = {name: pa.array(_finite(made[name]), pa.float32(), from_pandas=True) for name in names}
     return pa.table({**{name: kept.column(name) for name in KEYS}, **features})
+
+
+def codes(column: pa.ChunkedArray) -> Indices:
+    """A number, 0 or above, for each of the values: equal ones for equal values."""
+    if not len(column):
+        return np.empty(0, np.int64)
+    return column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
 def _floats(rows: pa.Table, name: str) -> Array:
@@ -49,18 +99,23 @@ def _finite(values: Array) -> NDArray[np.float32]:
     return np.where(np.isfinite(values), values, np.nan).astype(np.float32)
 
 
-def _place(scores_C: Array) -> Array:
-    """Scores between the worst (0) and the best (1) of the list; NaN where there is none."""
-    if np.isnan(scores_C).all():
-        return scores_C
-    low, high = np.nanmin(scores_C), np.nanmax(scores_C)
-    return (scores_C - low) / (high - low) if high > low else np.where(np.isnan(scores_C), np.nan, 1.0)
+def _place(scores_C: Array, user_C: Indices) -> Array:
+    """Scores between the worst (0) and the best (1) of each user's list; NaN where there is none."""
+    low_C = _least(scores_C, user_C)[user_C]
+    high_C = -_least(-scores_C, user_C)[user_C]
+    return np.where(high_C > low_C, (scores_C - low_C) / (high_C - low_C), np.where(np.isnan(scores_C), np.nan, 1.0))
 
 
-def _level_sums(rows: pa.Table, given: Mapping[str, Array]) -> dict[str, Array]:
+def _least(values: Array, group: Indices) -> Array:
+    """The least value of each group, NaN aside; infinite where a group has none."""
+    least = np.full(group.max(initial=-1) + 1, np.inf)
+    np.minimum.at(least, group, np.where(np.isnan(values), np.inf, values))
+    return least
+
+
+def _level_sums(rows: pa.Table, given: Mapping[str, Array], user_N: Indices) -> dict[str, Array]:
     """For each level of the catalogue, what the user bought at the row's place in it; [N], NaN: place unknown."""
     sums = {}
-    age_N = np.nan_to_num(given["pair_age"], nan=np.inf)
     parts = {
         "decayed": given["pair_decayed"],
         "days": given["pair_days"],
@@ -71,21 +126,23 @@ def _level_sums(rows: pa.Table, given: Mapping[str, Array]) -> dict[str, Array]:
     for level in _LEVELS:
         column = rows.column(level)
         known_N = ~column.is_null().to_numpy()
-        _, group_N = np.unique(column.fill_null(0).to_numpy(), return_inverse=True)
-        groups = group_N.max(initial=-1) + 1
+        place_N = codes(column.fill_null(0))
+        _, group_N = np.unique(user_N * (place_N.max(initial=0) + 1) + place_N, return_inverse=True)
         for part, values_N in parts.items():
-            total = np.bincount(group_N, weights=values_N * known_N, minlength=groups)[group_N]
+            total = np.bincount(group_N, weights=values_N * known_N)[group_N] if len(group_N) else values_N
             sums[f"{level}_{part}"] = np.where(known_N, total, np.nan)
-        latest = np.full(groups, np.inf)
-        np.minimum.at(latest, group_N[known_N], age_N[known_N])
-        sums[f"{level}_age"] = np.where(known_N, latest[group_N], np.nan)
+        age_N = np.where(known_N, given["pair_age"], np.nan)
+        sums[f"{level}_age"] = np.where(known_N, _least(age_N, group_N)[group_N], np.nan)
     return sums
 
 
-def _ratios(made: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
+def _ratios(
+    made: Mapping[str, Array], given: Mapping[str, Array], user_N: Indices, user_C: Indices
+) -> dict[str, Array]:
     """The pair against the user, the item and the levels; [C]. ``given``, of all N rows, is for the user's totals."""
-    decayed, paid = given["pair_decayed"].sum(), given["paid"].sum()
-    last_visit = np.fmin.reduce(given["pair_age"], initial=np.nan)
+    decayed = np.bincount(user_N, weights=given["pair_decayed"])[user_C]
+    paid = np.bincount(user_N, weights=given["paid"])[user_C]
+    last_visit = _least(given["pair_age"], user_N)[user_C]
     days, age = made["pair_days"], made["pair_age"]
     gap = np.where(days >= 2, (made["pair_first_age"] - age) / (days - 1), np.nan)
     return {

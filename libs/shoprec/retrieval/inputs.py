@@ -1,6 +1,7 @@
 """What every source of candidates starts from: purchases, and each user with the items that they have bought."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,12 +16,14 @@ class Inputs:
     ``purchases``: user_id, item_idx, market, basket_id, day (date), one row a line (see ``purchases_of``).
     ``users``: user_id, market (home), seen array<int> (numbers of the items ever bought, null: none).
     ``items``: item_id, item_idx.
+    ``hold``: of rows that a source reads several times, the same rows, which may be computed once.
     """
 
     purchases: DataFrame
     users: DataFrame
     items: DataFrame
     as_of: date
+    hold: Callable[[DataFrame], DataFrame] = lambda rows: rows
 
 
 def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:

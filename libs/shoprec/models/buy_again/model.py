@@ -36,7 +36,7 @@ def scores(inputs: Inputs, config: BuyAgainConfig) -> DataFrame:
     # dense_rank numbers the user's days from the latest: rows of one day share a number.
     visits_ago = F.dense_rank().over(since.rowsBetween(Window.unboundedPreceding, Window.currentRow)) - 1
     age = age_days(inputs.as_of)
-    pairs = (
+    pairs = inputs.hold(
         days.withColumn("visits_ago", visits_ago)
         .groupBy("user_id", "item_idx")
         .agg(

@@ -12,7 +12,7 @@ CONFIG = PopularConfig
 
 def propose(inputs: Inputs, config: PopularConfig, new: int, bought: int) -> DataFrame:
     """user_id, item_idx, score: each user's share of the home market's list."""
-    return for_users(market_lists(inputs, config), inputs.users, inputs.items, new, bought)
+    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, inputs.items, new, bought)
 
 
 def market_lists(inputs: Inputs, config: PopularConfig) -> DataFrame:
@@ -22,7 +22,7 @@ def market_lists(inputs: Inputs, config: PopularConfig) -> DataFrame:
     in the whole shop. A market without purchases gets the whole shop's list. One list a home market of any user.
     """
     weight = exact_sum(decay(age_days(inputs.as_of), config.half_life_days))
-    by_market = inputs.purchases.groupBy("market", "item_idx").agg(weight.alias("count"))
+    by_market = inputs.hold(inputs.purchases.groupBy("market", "item_idx").agg(weight.alias("count")))
     shop = by_market.groupBy("item_idx").agg(F.sum("count").alias("count"))
     total = shop.agg(F.sum("count").alias("total"))
     share = shop.join(F.broadcast(total), how="cross").withColumn("share", F.col("count") / F.col("total"))

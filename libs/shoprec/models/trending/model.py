@@ -12,7 +12,7 @@ CONFIG = TrendingConfig
 
 def propose(inputs: Inputs, config: TrendingConfig, new: int, bought: int) -> DataFrame:
     """user_id, item_idx, score: each user's share of the home market's list."""
-    return for_users(market_lists(inputs, config), inputs.users, inputs.items, new, bought)
+    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, inputs.items, new, bought)
 
 
 def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
@@ -24,7 +24,7 @@ def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
     """
     lines = inputs.purchases.withColumn("age", age_days(inputs.as_of))
     now, usual = _counts(config)
-    by_market = lines.groupBy("market", "item_idx").agg(now.alias("now"), usual.alias("usual"))
+    by_market = inputs.hold(lines.groupBy("market", "item_idx").agg(now.alias("now"), usual.alias("usual")))
     shop = by_market.groupBy("item_idx").agg(F.sum("now").alias("shop_now"), F.sum("usual").alias("shop_usual"))
     total = shop.agg(F.sum("shop_now").alias("total"))
     markets = inputs.users.select("market").distinct()
