@@ -85,12 +85,16 @@ def demo(shop: str, env: str, as_of: date, out: Path, settings: Sequence[str]) -
 
 
 def remove_finished(out: Path) -> None:
-    """Remove a finished demo, and nothing else that may lie in its folder."""
+    """Remove a finished demo, and nothing else that may lie in its folder.
+
+    The mark of a finished one goes last: interrupted, the next start removes the rest and takes no half for a run.
+    """
     say(f"removing the finished demo in {out}")
-    (out / "summary.json").unlink()
-    (out / "report.html").unlink(missing_ok=True)
     for made in ("lake", "files", "export"):
-        shutil.rmtree(out / made, ignore_errors=True)
+        if (out / made).exists():
+            shutil.rmtree(out / made)
+    (out / "report.html").unlink(missing_ok=True)
+    (out / "summary.json").unlink()
 
 
 def _rows(lake: Lake, table: object, run_id: str) -> list[dict]:

@@ -4,17 +4,25 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from shoprec.contracts.silver import ITEMS, QUARANTINE, RECONCILIATION
 from shoprec.lake import Lake
 from tests.jobs.desk import Desk, sale
 
 
-def test_a_new_delivery_ends_the_version_before(lake: Lake, tmp_path: Path) -> None:
+@pytest.fixture
+def desk(lake: Lake, tmp_path: Path) -> Desk:
+    """The shop with its catalogue in silver."""
     desk = Desk(lake, tmp_path / "raw")
     desk.deliver("1.csv", [sale("a", "2024-01-01", "u1", "tea")])
     desk.deliver_goods()
     desk.run("ingest")
     desk.run("items")
+    return desk
+
+
+def test_a_new_delivery_ends_the_version_before(desk: Desk) -> None:
     first = desk.rows(ITEMS, "item_id", "name", "valid_to", "timeless")
     assert first == [("mug", "Mug", None, False), ("tea", "Green tea", None, False)]
     header = "what,kind,name,since"
@@ -32,12 +40,7 @@ def test_a_new_delivery_ends_the_version_before(lake: Lake, tmp_path: Path) -> N
     assert desk.rows(RECONCILIATION, *columns) == [("goods", 6, 0, 2, 1, 3, 2)]
 
 
-def test_a_table_that_was_removed_is_made_again(lake: Lake, tmp_path: Path) -> None:
-    desk = Desk(lake, tmp_path / "raw")
-    desk.deliver("1.csv", [sale("a", "2024-01-01", "u1", "tea")])
-    desk.deliver_goods()
-    desk.run("ingest")
-    desk.run("items")
+def test_a_table_that_was_removed_is_made_again(desk: Desk, lake: Lake) -> None:
     before = desk.rows(ITEMS, "item_id", "name")
     shutil.rmtree(lake.location(ITEMS))
     lake.ensure([ITEMS])

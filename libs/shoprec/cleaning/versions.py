@@ -57,7 +57,7 @@ def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) ->
     same_start = Window.partitionBy(*keys, "valid_from").orderBy(*(F.desc(name) for name in DELIVERY))
     by_start = Window.partitionBy(*keys).orderBy("valid_from")
     content = F.struct(*attributes, "valid_to")
-    repeats = Window.partitionBy(*keys, "valid_from", F.xxhash64(content), content)
+    repeats = Window.partitionBy(*keys, "valid_from", content)
     rows = rows.withColumn("known_at", F.min("known_at").over(repeats))
     first = rows.withColumn("_again", F.row_number().over(_running(same_start)) > 1)
     again, once = first.where("_again"), first.where("NOT _again")
