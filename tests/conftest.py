@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from shoprec.lake import Lake
+from tests.light_spark import JVM, UNCOMPILED
 from tests.small_run import small_run
 
 __all__ = ["small_run"]
@@ -32,8 +33,7 @@ def spark() -> Iterator[SparkSession]:
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.driver.memory", "1500m")
-        # Little data, many plans: the JVM's second compiler would take half of the time and repay nothing.
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m")
+        .config("spark.driver.extraJavaOptions", JVM)
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
@@ -42,8 +42,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.databricks.delta.snapshotPartitions", "1")
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.codegen.wholeStage", "false")
-        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        .config(map=UNCOMPILED)
         .config("spark.log.level", "ERROR")
         .getOrCreate()
     )

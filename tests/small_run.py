@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.light_spark import JVM, UNCOMPILED
+
 ROOT = Path(__file__).parents[1]
 
 #: As-of date of the run: fourteen weeks into the simulated shop's seventeen.
@@ -25,10 +27,8 @@ SMALL = (
     "memory_gib=0",
     "spark.master=local[2]",
     "spark.driver.memory=1500m",
-    # A short run on little data spends half of its time compiling code, Spark's and the JVM's, and gains nothing by it.
-    "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:ReservedCodeCacheSize=256m",
-    "spark.sql.codegen.wholeStage=false",
-    "spark.sql.codegen.factoryMode=NO_CODEGEN",
+    f"spark.driver.extraJavaOptions={JVM}",
+    *(f"{name}={value}" for name, value in UNCOMPILED.items()),
     "spark.sql.shuffle.partitions=2",
 )
 

@@ -1,0 +1,7 @@
+"""Settings of Spark for little data and many plans: time would go into compiling code that is hardly run."""
+
+#: Without the JVM's second compiler, and with the collector that never works beside the program.
+JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
+
+#: Without code of Spark's own making.
+UNCOMPILED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
