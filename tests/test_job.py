@@ -40,7 +40,8 @@ def arguments(tmp_path: Path) -> list[str]:
     """Arguments of a job on a shop of one CSV file, with a lake of its own."""
     (tmp_path / "day.csv").write_text("at,who,what\n2024-01-02 10:00:00,u1,i1\n2024-01-03 11:00:00,u2,i1\n")
     (tmp_path / "tiny.yml").write_text(SHOP.replace("PLACE", str(tmp_path)))
-    places = [f"tables={tmp_path}/lake", f"files={tmp_path}/files", "memory_gib=0"]
+    # A job sets what its environment says on the session that is there, which is that of all tests.
+    places = [f"tables={tmp_path}/lake", f"files={tmp_path}/files", "memory_gib=0", "spark.sql.shuffle.partitions=2"]
     return ["--as-of", "2024-02-01", "--shop", str(tmp_path / "tiny.yml"), *(x for p in places for x in ("--set", p))]
 
 
@@ -104,11 +105,15 @@ def test_an_unwritable_lake_is_named(
 
 
 def test_a_table_that_was_not_made_yet_is_named(
-    spark: SparkSession, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    spark: SparkSession, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A job alone makes the tables that it reads and writes and those about runs, no others: they are soon checked."""
     code, said = refused("interactions", arguments, capsys)
     assert code == 2
     assert "bronze.sales is not in the lake" in said
+    made = {f"{table.parent.name}.{table.name}" for table in (tmp_path / "lake").glob("*/*")}
+    own = {"silver.interactions", "silver.quarantine", "silver.reconciliation"}
+    assert made == own | {"gold.runs", "gold.job_runs"}
 
 
 def fails_with(error: Exception) -> Job:

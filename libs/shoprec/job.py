@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,12 +38,15 @@ def load_config(env: str, shop: str, settings: Sequence[str]) -> config.Config:
 
 
 @contextmanager
-def opened(told: config.Config) -> Iterator[Lake]:
-    """The lake in a session; a session that was started for it is stopped at the end."""
+def opened(told: config.Config, tables: Iterable[Table] = ()) -> Iterator[Lake]:
+    """The lake in a session; a session that was started for it is stopped at the end.
+
+    :param tables: those that are made where they are missing; none: all
+    """
     spark, started = open_session(told.env)
     try:
         lake = Lake(spark, _absolute(told.env.tables))
-        lake.ensure(TABLES.values())
+        lake.ensure(dict.fromkeys(tables) or TABLES.values())
         lake.claim(told.shop.name)
         yield lake
     finally:
@@ -137,7 +140,7 @@ def run(
     job = load_job(job) if isinstance(job, str) else job
     run_day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
     told = load_config(env, shop, settings)
-    with opened(told) as lake:
+    with opened(told, (*job.reads, *job.writes, RUNS, JOB_RUNS)) as lake:
         name = run_id or _default_run(job, told, lake, run_day)
         day = told.date_at(run_day, at)
         say(f"{job.name} --as-of {day} of run {name}")
