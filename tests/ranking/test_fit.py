@@ -76,6 +76,8 @@ def test_known_and_new_items_learn_apart(spark: SparkSession) -> None:
         table = table.set_column(table.column_names.index(name), name, pa.array(values))
     fitted = fitted_on(spark, table)
     assert fitted.rankers.known != fitted.rankers.new
+    assert fitted.rankers.known.offset is not None
+    assert fitted.rankers.new.offset is None
     score = fitted.rankers.probabilities(fitted.rankers.matrix(table))
     for part in (known, ~known):
         assert score[part & good].mean() == pytest.approx(0.8, abs=0.05)

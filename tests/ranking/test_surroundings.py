@@ -42,6 +42,7 @@ def test_bought_and_proposed() -> None:
     expected = {
         "score_als": 0.25,  # (2 - 1) / (5 - 1)
         "score_buy_again": 1.0,  # the only one of its list
+        "pair_habit": 0.9,  # its score as it was
         "rank_als": 2, "proposals": 2, "best_rank": 1,
         "pair_days": 2, "pair_age": 3, "pair_gap": 10,  # (13 - 3) / (2 - 1)
         "pair_overdue": 0.3, "pair_item_overdue": 0.5, "pair_units": 1.5,
@@ -60,6 +61,7 @@ def test_bought_and_proposed() -> None:
 def test_what_is_not_known_is_null_and_not_zero() -> None:
     jam, tea = (made(BREAD, MILK, JAM, TEA)[item] for item in ("jam", "tea"))
     assert jam["score_buy_again"] is None
+    assert jam["pair_habit"] is None
     assert jam["rank_buy_again"] is None
     assert [jam[n] for n in ("pair_age", "pair_gap", "pair_overdue", "pair_visits_missed", "pair_units")] == [None] * 5
     assert jam["pair_days"] == 0

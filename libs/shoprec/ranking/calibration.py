@@ -15,12 +15,14 @@ BIN_EDGE = 20.0
 def calibration_bins(scored: DataFrame) -> DataFrame:
     """What the calibration of each part is fitted to: part, margin (a bin's centre), rows, bought.
 
-    ``scored``: part, margin, label. At most 801 rows a part, whatever the data: few enough for the driver.
+    ``scored``: part, margin, label and, where rows stand for more than one, weight. At most 801 rows a part, whatever
+    the data: few enough for the driver.
     """
+    weight = F.col("weight") if "weight" in scored.columns else F.lit(1.0)
     held = F.greatest(F.lit(-BIN_EDGE), F.least(F.lit(BIN_EDGE), F.col("margin")))
     centre = F.round(held / BIN_WIDTH) * BIN_WIDTH
     return scored.groupBy("part", centre.alias("margin")).agg(
-        F.count(F.lit(1)).cast("double").alias("rows"), F.sum("label").cast("double").alias("bought")
+        F.sum(weight).cast("double").alias("rows"), F.sum(F.col("label") * weight).cast("double").alias("bought")
     )
 
 

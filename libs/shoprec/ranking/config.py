@@ -19,9 +19,12 @@ ITEM_COLUMNS: tuple[str, ...] = (
     "seasonality", "season_now", "basket_items", "co_purchase",
 )  # fmt: skip
 
+#: What buy_again says of a pair, on its own scale, which is the same for all users and days.
+HABIT = "pair_habit"
+
 #: What a user's own purchases say of one item; ranking.pairs explains each.
 PAIR_COLUMNS: tuple[str, ...] = (
-    "pair_days", "pair_recent_days", "pair_decayed", "pair_age", "pair_first_age", "pair_gap", "pair_overdue",
+    HABIT, "pair_days", "pair_recent_days", "pair_decayed", "pair_age", "pair_first_age", "pair_gap", "pair_overdue",
     "pair_item_overdue", "pair_units", "pair_spend_share", "pair_visits_missed", "pair_visit_share",
     "department_affinity", "category_affinity", "category_days", "category_age", "category_items", "category_part",
     "subcategory_affinity", "subcategory_days", "subcategory_age", "subcategory_part", "brand_affinity", "brand_days",

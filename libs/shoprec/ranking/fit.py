@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.crossfit import ndcg, out_of_fold
 from shoprec.ranking.features import bought_within, feature_names, labelled
 from shoprec.ranking.learner import folds, train, training_rows
+from shoprec.ranking.offset import fit_offset
 from shoprec.ranking.ranker import Ranker, Rankers
 
 #: Depth of the gate's figure.
@@ -68,8 +69,9 @@ def fit(
         figures = ndcg(_calibrated(scored, calibrations), bought, settings.sources, GATE_DEPTH).first().asDict()
         scored.unpersist()
         progress("learns from all")
-        trees = _trained(sample, parts, names, seed, settings)
-        final = [Ranker(one, names, *numbers) for one, numbers in zip(trees, calibrations, strict=True)]
+        learnt = _learnt(sample, parts, names, seed, settings)
+        pairs = zip(learnt, calibrations, strict=True)
+        final = [replace(one, slope=slope, shift=shift) for one, (slope, shift) in pairs]
     finally:
         sample.unpersist()
         rows.unpersist()
@@ -108,16 +110,26 @@ def _cross_fitted(
         for item in range(settings.folds):
             progress(f"learns without the users of fold {user + 1} and the items of fold {item + 1}")
             others = sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item))
-            rankers += [Ranker(trees, names) for trees in _trained(others, parts, names, seed, settings)]
+            rankers += _learnt(others, parts, names, seed, settings)
     return rankers
 
 
-def _trained(
+def _learnt(
     sample: DataFrame, parts: Sequence[Column], names: tuple[str, ...], seed: int, settings: RankingConfig
-) -> list[bytes]:
-    """The trees of each part, learnt side by side: one alone leaves cores idle while it waits for the driver."""
+) -> list[Ranker]:
+    """The ranker of each part, learnt side by side: one alone leaves cores idle while it waits for the driver.
+
+    Where known items learn apart, their trees add to the offset of habit.
+    """
+    offsets = [len(parts) > 1, False]
+
+    def learn(of: Column, has_offset: bool) -> Ranker:
+        rows = sample.where(of)
+        offset = fit_offset(rows) if has_offset else None
+        return Ranker(train(rows, names, seed, settings, offset), names, offset=offset)
+
     with ThreadPoolExecutor(len(parts), thread_name_prefix="trees") as pool:
-        return list(pool.map(lambda of: train(sample.where(of), names, seed, settings), parts))
+        return list(pool.map(learn, parts, offsets))
 
 
 def _scored(

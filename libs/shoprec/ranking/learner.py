@@ -13,6 +13,7 @@ from xgboost.spark import SparkXGBClassifier
 
 from shoprec.errors import ContractBroken
 from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.offset import Offset
 
 _HASH_STEPS = 1_000_000
 
@@ -58,10 +59,14 @@ def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings
     )
 
 
-def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig) -> bytes:
+def train(
+    rows: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig, offset: Offset | None = None
+) -> bytes:
     """A booster's JSON, fitted on ``rows`` (as of ``training_rows``): log-odds of a purchase.
 
     Nulls are missing values, which every split sends its own way.
+
+    :param offset: log-odds that the trees add to; without it they begin at the share of purchases
 
     :raises ContractBroken: there is nothing to tell apart: no row, or rows of one label only
     """
@@ -71,6 +76,9 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
             f"the ranker has nothing to learn from: of {counts['rows']} candidates, {counts['bought']} were bought "
             "within the horizon — check that candidates for as_of - horizon were made, and that purchases followed"
         )
+    more = {}
+    if offset is not None:
+        rows, more = rows.withColumn("offset", offset.column), {"base_margin_col": "offset"}
     estimator = SparkXGBClassifier(
         features_col=list(names),
         label_col="label",
@@ -86,5 +94,6 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
         random_state=seed,
         verbose=False,
         verbosity=0,
+        **more,
     )
     return bytes(estimator.fit(rows).get_booster().save_raw("json"))

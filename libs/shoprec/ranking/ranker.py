@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,8 @@ import xgboost
 from numpy.typing import NDArray
 
 from shoprec.errors import ContractBroken
+from shoprec.ranking.config import HABIT
+from shoprec.ranking.offset import Offset
 
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -31,12 +33,16 @@ def booster_file(part: str) -> str:
 
 @dataclass(frozen=True)
 class Ranker:
-    """A booster's JSON, its columns in order, and the calibration p = 1 / (1 + exp(-(slope · margin + shift)))."""
+    """A booster's JSON, its columns in order, and the calibration p = 1 / (1 + exp(-(slope · margin + shift))).
+
+    The margin is what the trees add to ``offset``, or to their own bias where there is none.
+    """
 
     booster_json: bytes
     names: tuple[str, ...]
     slope: float = 1.0
     shift: float = 0.0
+    offset: Offset | None = None
 
     @cached_property
     def _booster(self) -> xgboost.Booster:
@@ -56,10 +62,11 @@ class Ranker:
         return matrix
 
     def margins(self, matrix: Matrix) -> Vector:
-        """Log-odds of each row as the trees give them, before calibration; [rows]."""
+        """Log-odds of each row, before calibration; [rows]."""
         if not len(matrix):
             return np.empty(0)
-        return self._booster.inplace_predict(matrix, predict_type="margin", missing=np.nan).astype(np.float64)
+        told = {"base_margin": self._offsets(matrix), "missing": np.nan}
+        return self._booster.inplace_predict(matrix, predict_type="margin", **told).astype(np.float64)
 
     def probabilities(self, margins: Vector) -> Vector:
         """Calibrated probabilities of a purchase within the horizon, in (0, 1); [rows]."""
@@ -74,8 +81,15 @@ class Ranker:
         if not len(matrix):
             return matrix
         # The columns are in the order of ``names``, whether the booster knows names (trained on Spark) or not.
-        data = xgboost.DMatrix(matrix, missing=np.nan, nthread=1)
-        return self._booster.predict(data, pred_contribs=True, approx_contribs=True, validate_features=False)[:, :-1]
+        offsets = self._offsets(matrix)
+        data = xgboost.DMatrix(matrix, base_margin=offsets, missing=np.nan, nthread=1)
+        made = self._booster.predict(data, pred_contribs=True, approx_contribs=True, validate_features=False)[:, :-1]
+        if self.offset is not None:
+            made[:, self.names.index(HABIT)] += offsets - self.offset.usual
+        return made
+
+    def _offsets(self, matrix: Matrix) -> NDArray[np.float32] | None:
+        return None if self.offset is None else self.offset.margins(matrix, self.names)
 
     @property
     def digest(self) -> str:
@@ -127,6 +141,7 @@ class Rankers:
         card = {
             "features": list(self.names),
             "calibration": {part: {"slope": one.slope, "shift": one.shift} for part, one in rankers.items()},
+            "offset": {part: asdict(one.offset) for part, one in rankers.items() if one.offset is not None},
             "sha256": {booster_file(part): one.digest for part, one in rankers.items()},
             **facts,
         }
@@ -149,8 +164,9 @@ def load(files: Mapping[str, bytes]) -> Rankers:
 
 
 def _loaded(files: Mapping[str, bytes], card: Mapping[str, Any], part: str) -> Ranker:
-    name, calibration = booster_file(part), card["calibration"][part]
-    ranker = Ranker(files[name], tuple(card["features"]), calibration["slope"], calibration["shift"])
+    name, calibration, offset = booster_file(part), card["calibration"][part], card["offset"].get(part)
+    numbers = calibration["slope"], calibration["shift"], Offset(**offset) if offset else None
+    ranker = Ranker(files[name], tuple(card["features"]), *numbers)
     if ranker.digest != card["sha256"][name]:
         raise ContractBroken(
             f"{name} has SHA-256 {ranker.digest}, its card says {card['sha256'][name]}: the file is damaged or "

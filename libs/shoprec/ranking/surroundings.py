@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from shoprec.ranking.config import HABIT
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -66,7 +68,7 @@ def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa
 
     ``rows`` as of ``ranking.features.pair_rows``; those without proposals were bought, and only count in the sums.
     ``score_<source>`` becomes the place between the worst (0) and the best (1) of the user's list, 1 where all scores
-    are equal. What is unknown is null.
+    are equal; ``HABIT`` is the score of buy_again as it was. What is unknown is null.
     """
     chosen = np.flatnonzero(rows.column("proposals").to_numpy() > 0)
     user_N = codes(rows.column("user_id"))
@@ -75,6 +77,7 @@ def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa
     made |= {name: values[chosen] for name, values in _level_sums(rows, given, user_N).items()}
     with np.errstate(divide="ignore", invalid="ignore"):
         made |= _ratios(made, given, user_N, user_N[chosen])
+        made[HABIT] = made.get("score_buy_again", np.full(len(chosen), np.nan))
         for source in sources:
             made[f"score_{source}"] = _place(made[f"score_{source}"], user_N[chosen])
     made["best_rank"] = np.fmin.reduce(np.stack([made[f"rank_{source}"] for source in sources]))
