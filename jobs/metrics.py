@@ -1,9 +1,12 @@
 """metrics: how good the lists of one horizon earlier were, by what users bought since; intervals and paired tests."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import CANDIDATES, METRICS, RECOMMENDATIONS, USER_INDEX
@@ -16,18 +19,35 @@ from shoprec.evaluation.lists import judged_lists, subject_lists, top_items
 from shoprec.evaluation.measures import coverage, user_values
 from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
 from shoprec.job import Job, JobContext, cli
-from shoprec.reuse import reused
+from shoprec.reuse import holding, reused
+
+#: What the figures of all days of judging together go by in the column ``job``.
+TOGETHER = "metrics of all days"
 
 
 def run(job: JobContext) -> None:
-    """Judge the lists made one horizon before each day of judging."""
+    """Judge the lists made one horizon before each day of judging, and those of several days together."""
     days = job.settings.dates or (job.as_of,)
     if max(days) > job.as_of:
         raise ConfigError(f"metrics.dates names {max(days)}, after --as-of {job.as_of}: what follows is not known yet")
-    job.note(judged={str(day): _judge(replace(job, as_of=day)) for day in days})
+    judged, values = {}, []
+    with holding() as hold:
+        for day in days:
+            judged[str(day)], of_day = _judge(_for_day(job, day), hold)
+            values.append(of_day)
+        if len(days) > 1:
+            _judge_together(job, functools.reduce(DataFrame.unionByName, values), min(days))
+    job.note(judged=judged)
 
 
-def _judge(job: JobContext) -> dict[str, Any]:
+def _for_day(job: JobContext, day: date) -> JobContext:
+    """``job`` for one day of judging: of the run published for its lists, or the job's own where none or itself is."""
+    published = None if day == job.as_of else job.lake.latest_run(day - timedelta(days=job.horizon))
+    return replace(job, as_of=day, run_id=published["run_id"] if published else job.run_id)
+
+
+def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dict[str, Any], DataFrame]:
+    """Write the figures of one day; what to note of it, and the values of its users."""
     made = job.as_of - timedelta(days=job.horizon)
     known_users = job.read(USER_INDEX, as_of=made)
     lists = subject_lists(job.read(CANDIDATES, as_of=made), job.read(RECOMMENDATIONS, as_of=made))
@@ -42,14 +62,29 @@ def _judge(job: JobContext) -> dict[str, Any]:
             _refuse_nothing(judged.isEmpty(), job, made, f"there are none for the {judged_users} users who then bought")
             catalogue = item_facts(job.read(ITEM_FEATURES, as_of=made), known_users, known)
             tops = top_items(lists, judged)
-            values = user_values(judged, tops, catalogue, users)
+            values = hold(user_values(judged, tops, catalogue, users))
             rows = figures(values, job.seed, job.settings.replicates).unionByName(coverage(tops, catalogue, users))
-            with reused(rows.withColumn("lists_as_of", F.lit(made))) as made_figures:
-                job.write(made_figures, METRICS, job=job.job.name)
+            _write(job, rows, made, job.job.name)
     newcomers = all_buyers - judged_users
     job.progress(f"{judged_users:,} users judged on {made} … {job.as_of}; {newcomers:,} more bought, not known before")
     bounds = activity_bounds(known_users).first()["bounds"]
-    return {"users": judged_users, "newcomers": newcomers, "activity_bounds": list(bounds)}
+    return {"users": judged_users, "newcomers": newcomers, "activity_bounds": list(bounds)}, values
+
+
+def _judge_together(job: JobContext, values: DataFrame, first: date) -> None:
+    """Figures over the users of all days: a user of several days is drawn with all of them, as one."""
+    _write(job, figures(values, job.seed, job.settings.replicates), first - timedelta(days=job.horizon), TOGETHER)
+    pairs = (F.col("list") == "all") & (F.col("segment") == "all") & (F.col("metric") == "ndcg@10")
+    written = job.lake.read(METRICS, as_of=job.as_of, run_id=job.run_id, job=TOGETHER)
+    for row in written.where(pairs & F.col("subject").startswith("fused - ")).orderBy("value").collect():
+        job.progress(
+            f"all days: ndcg@10 of {row['subject']} = {row['value']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+        )
+
+
+def _write(job: JobContext, rows: DataFrame, made: date, name: str) -> None:
+    with reused(rows.withColumn("lists_as_of", F.lit(made))) as made_figures:
+        job.write(made_figures, METRICS, job=name)
 
 
 def _refuse_nothing(nothing: bool, job: JobContext, made: date, why: str) -> None:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from shoprec.context import JobContext
 from shoprec.contracts.core import Table
-from shoprec.contracts.gold import CANDIDATES, JOB_RUNS, METRICS, RECOMMENDATIONS, USER_INDEX
+from shoprec.contracts.gold import CANDIDATES, JOB_RUNS, METRICS, RECOMMENDATIONS, RUNS, USER_INDEX
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
 from shoprec.job import load_job
@@ -23,7 +23,7 @@ MADE, JUDGED, LATER = date(2024, 3, 1), date(2024, 3, 15), date(2024, 3, 29)
 RUN = "run-7"
 USERS = ("u1", "u2", "u3", "u4")
 TABLES = (INTERACTIONS, QUARANTINE, RECONCILIATION, CANDIDATES, JOB_RUNS, METRICS, RECOMMENDATIONS, USER_INDEX,
-          ITEM_FEATURES, USER_PROFILES)  # fmt: skip
+          ITEM_FEATURES, USER_PROFILES, RUNS)  # fmt: skip
 
 #: user, item, day of purchase, day on which it was known. u4 bought before alone; new was not known on the lists' day.
 PURCHASES = [

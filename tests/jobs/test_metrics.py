@@ -2,12 +2,16 @@
 
 import math
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 from pyspark.sql import SparkSession
 
+from shoprec.context import JobContext
 from shoprec.contracts.gold import METRICS
 from shoprec.errors import ConfigError, ContractBroken
+from shoprec.job import load_job
+from shoprec.resources import job_module
 from tests.jobs import judged
 from tests.jobs.judged import JUDGED, LATER, MADE, RUN, Lists
 
@@ -71,6 +75,28 @@ def test_each_day_of_judging_has_its_slice(lists: Lists, got: dict) -> None:
     # From 15 March on u2 alone buys: a, listed first by als
     assert later["als", "all", "all", "ndcg@10"]["value"] == pytest.approx(1)
     assert later["als", "all", "all", "ndcg@10"]["users"] == 1
+
+
+def test_several_days_are_judged_together(lists: Lists, got: dict) -> None:
+    """Three users of the first day and one of the second: the mean of four values, u2 being in it twice."""
+    assert got
+    found = lists.lake.read(METRICS, as_of=LATER, run_id=RUN, job="metrics of all days").collect()
+    together = {(r["subject"], r["list"], r["segment"], r["metric"]): r for r in found}
+    als = together["als", "all", "all", "ndcg@10"]
+    assert als["value"] == pytest.approx((1 + 1 / math.log2(3) + 1 / math.log2(4) + 1) / 4)
+    assert (als["users"], als["lists_as_of"]) == (4, MADE)
+    assert together["fused - als", "all", "all", "ndcg@10"]["p_value"] is not None
+
+
+def test_each_day_is_judged_by_the_run_published_for_its_lists() -> None:
+    """The job's own day by its own run, whatever else was published; a day without a published run by it too."""
+    published = {date(2024, 3, 1): {"run_id": "early"}, date(2024, 3, 15): {"run_id": "newer"}}
+    told = SimpleNamespace(horizon=14)
+    job = JobContext(load_job("metrics"), told, SimpleNamespace(latest_run=published.get), date(2024, 3, 29), "own")
+    for_day = job_module("metrics")._for_day
+    days = {day: for_day(job, day).run_id for day in (date(2024, 3, 15), date(2024, 3, 20), date(2024, 3, 29))}
+    assert list(days.values()) == ["early", "own", "own"]
+    assert for_day(job, date(2024, 3, 15)).as_of == date(2024, 3, 15)
 
 
 def test_a_day_that_is_still_to_come_is_refused(lists: Lists) -> None:

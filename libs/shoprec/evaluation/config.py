@@ -32,7 +32,8 @@ class MetricsSettings(Settings):
 
     dates: tuple[date, ...] = Field(
         default=(),
-        description="days of judging, YYYY-MM-DD, none after the as-of date; empty: the as-of date alone",
+        description="days of judging, YYYY-MM-DD, none after the as-of date: each by the run published for its lists, "
+        "and all together; empty: the as-of date alone",
     )
     replicates: int = Field(
         default=1000,
