@@ -9,8 +9,9 @@ import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-from shoprec.contracts import TABLES
+from shoprec.contracts import TABLES, Table
 from shoprec.contracts.gold_runs import JOB_RUNS, METRICS
 from shoprec.evaluation.summary import summary, summary_table
 from shoprec.job import Job, JobContext, exit_codes, load_config, opened, say
@@ -69,8 +70,8 @@ def demo(shop: str, env: str, as_of: date, out: Path, settings: Sequence[str]) -
         run_pipeline(told, lake, as_of, run_id)
         judge(told, lake, as_of, run_id)
         rows = {f"{t.layer}.{t.name}": lake.read(t).count() for t in TABLES.values()}
-        metrics = _rows(lake, METRICS, run_id)
-        jobs = _rows(lake, JOB_RUNS, run_id)
+        metrics = _rows(lake, METRICS, run_id=run_id, job="metrics")
+        jobs = _rows(lake, JOB_RUNS, run_id=run_id)
     total = {"seconds": usage.seconds, "cpu_seconds": usage.cpu_seconds, "peak_rss_gib": usage.peak_rss_gib}
     figures = {"run_id": run_id, "as_of": str(as_of), **total, **summary(metrics, jobs, rows)}
     say("\n" + summary_table(figures))
@@ -97,8 +98,8 @@ def remove_finished(out: Path) -> None:
     (out / "summary.json").unlink()
 
 
-def _rows(lake: Lake, table: object, run_id: str) -> list[dict]:
-    return [row.asDict() for row in lake.read(table, run_id=run_id).collect()]
+def _rows(lake: Lake, table: Table, **where: str) -> list[dict[str, Any]]:
+    return [row.asDict() for row in lake.read(table, **where).collect()]
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from pyspark.sql import functions as F
 from shoprec.context import bronze_table
 from shoprec.contracts.bronze import LINEAGE, bronze
 from shoprec.contracts.core import Column, Table
-from shoprec.errors import ConfigError, ContractBroken
+from shoprec.errors import ConfigError, ContractBroken, first_line
 from shoprec.intake.lineage import with_lineage
 from shoprec.intake.readers import Delivery, deliver, unreadable
 from shoprec.intake.shop import Dataset
 from shoprec.job import Job, JobContext, cli
-from shoprec.lake import Written, first_line
+from shoprec.lake import Written
 
 #: Datasets that are taken in at a time.
 AT_ONCE = 4

@@ -17,6 +17,7 @@ from shoprec.evaluation.config import MetricsSettings
 from shoprec.evaluation.intervals import figures
 from shoprec.evaluation.lists import judged_lists, subject_lists, top_items
 from shoprec.evaluation.measures import coverage, user_values
+from shoprec.evaluation.summary import summary, summary_table
 from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
 from shoprec.job import Job, JobContext, cli
 from shoprec.reuse import holding, reused
@@ -74,12 +75,8 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
 def _judge_together(job: JobContext, values: DataFrame, first: date) -> None:
     """Figures over the users of all days: a user of several days is drawn with all of them, as one."""
     _write(job, figures(values, job.seed, job.settings.replicates), first - timedelta(days=job.horizon), TOGETHER)
-    pairs = (F.col("list") == "all") & (F.col("segment") == "all") & (F.col("metric") == "ndcg@10")
-    written = job.lake.read(METRICS, as_of=job.as_of, run_id=job.run_id, job=TOGETHER)
-    for row in written.where(pairs & F.col("subject").startswith("fused - ")).orderBy("value").collect():
-        job.progress(
-            f"all days: ndcg@10 of {row['subject']} = {row['value']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
-        )
+    written = job.lake.read(METRICS, as_of=job.as_of, run_id=job.run_id, job=TOGETHER).collect()
+    job.progress("all days together:\n" + summary_table(summary([row.asDict() for row in written], (), {})))
 
 
 def _write(job: JobContext, rows: DataFrame, made: date, name: str) -> None:

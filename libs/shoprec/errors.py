@@ -21,3 +21,9 @@ class ContractBroken(ShoprecError):
 
 class PublishConflict(ShoprecError):
     """Another run was published first. Exit code 1."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message: Spark's messages carry whole plans and stack traces."""
+    text = str(getattr(error, "java_exception", error))
+    return (text.strip() or type(error).__name__).splitlines()[0]

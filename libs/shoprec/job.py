@@ -38,15 +38,15 @@ def load_config(env: str, shop: str, settings: Sequence[str]) -> config.Config:
 
 
 @contextmanager
-def opened(told: config.Config, tables: Iterable[Table] = ()) -> Iterator[Lake]:
+def opened(told: config.Config, tables: Iterable[Table] = tuple(TABLES.values())) -> Iterator[Lake]:
     """The lake in a session; a session that was started for it is stopped at the end.
 
-    :param tables: those that are made where they are missing; none: all
+    :param tables: those that are made where they are missing (default: all)
     """
     spark, started = open_session(told.env)
     try:
         lake = Lake(spark, _absolute(told.env.tables))
-        lake.ensure(dict.fromkeys(tables) or TABLES.values())
+        lake.ensure(dict.fromkeys(tables))
         lake.claim(told.shop.name)
         yield lake
     finally:

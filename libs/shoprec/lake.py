@@ -19,14 +19,14 @@ from delta.exceptions import (
 )
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
-from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.audit import audit, audit_key, audit_rules, broken_rules, conform
 from shoprec.contracts.core import Table, Write
 from shoprec.contracts.gold_runs import RUNS
-from shoprec.errors import ConfigError, ContractBroken, PublishConflict
+from shoprec.errors import ConfigError, ContractBroken, PublishConflict, first_line
+from shoprec.slices import Slice, condition, sql_literal, sql_predicate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,8 +48,6 @@ OWNER = "shoprec.shop"
 
 #: Tables that are looked at or made at a time: each is mostly waiting for the store.
 ENSURED_AT_ONCE = 4
-
-Slice = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ class Lake:
         owner = self._delta(RUNS).detail().select("properties").first()["properties"].get(OWNER)
         if owner is None:
             where = self.location(RUNS) if self.in_catalog else f"delta.`{self.location(RUNS)}`"
-            self.spark.sql(f"ALTER TABLE {where} SET TBLPROPERTIES ({_literal(OWNER)} = {_literal(shop)})")
+            self.spark.sql(f"ALTER TABLE {where} SET TBLPROPERTIES ({sql_literal(OWNER)} = {sql_literal(shop)})")
         elif owner != shop:
             raise ConfigError(
                 f"the lake {self.tables} is that of the shop {owner}, not of {shop}: their tables would mix — use a "
@@ -251,7 +249,7 @@ class Lake:
         return count
 
     def _overwrite(self, rows: DataFrame, table: Table, values: Slice) -> None:
-        predicate = " AND ".join(f"`{name}` {_in(value)}" for name, value in values.items())
+        predicate = sql_predicate(values)
         writer = rows.write.format("delta").mode("overwrite")
         self._save(writer.option("replaceWhere", predicate) if predicate else writer, table)
 
@@ -315,29 +313,3 @@ def _statistics(table: Table) -> tuple[str, str]:
     told = [c.name for c in table.columns if c.type in ("timestamp", "date") or c.name == "_ingestion_id"]
     told = [name for name in told if name not in table.partition]
     return ("delta.dataSkippingStatsColumns", ",".join(told)) if told else ("delta.dataSkippingNumIndexedCols", "0")
-
-
-def condition(where: Slice) -> SparkColumn:
-    """The conjunction of ``column = value`` (or ``column in values``) over ``where``."""
-    terms = [F.col(k).isin(list(v)) if isinstance(v, list | tuple | set) else F.col(k) == v for k, v in where.items()]
-    return functools.reduce(lambda a, b: a & b, terms, F.lit(True))
-
-
-def _in(value: Any) -> str:
-    values = sorted(value) if isinstance(value, list | tuple | set) else [value]
-    return f"IN ({', '.join(_literal(v) for v in values)})"
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, bool | int | float):
-        return str(value)
-    if isinstance(value, date):
-        return f"DATE'{value}'"
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message: Spark's messages carry whole plans and stack traces."""
-    text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
-    return (text.strip() or type(error).__name__).splitlines()[0]

@@ -134,8 +134,8 @@ def job_times(job_runs: Sequence[Row]) -> Plot | None:
         start = dict.fromkeys(jobs, 0.0)
         for day, colour in zip(days, _shades(len(days)), strict=True):
             for row in (row for row in runs if row["as_of"] == day):
-                place, label = jobs.index(row["job"]), None
-                axes.barh(place, row["seconds"], 0.62, start[row["job"]], color=colour, label=label)
+                place = jobs.index(row["job"])
+                axes.barh(place, row["seconds"], 0.62, start[row["job"]], color=colour)
                 start[row["job"]] += row["seconds"]
             axes.barh(0, 0, color=colour, label=f"as of {day}")
         for place, job in enumerate(jobs):

@@ -1,6 +1,8 @@
 """Calibration: from the trees' log-odds to probabilities, by out-of-fold scores."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pyspark.sql import DataFrame
@@ -24,6 +26,14 @@ def calibration_bins(scored: DataFrame) -> DataFrame:
     return scored.groupBy("part", centre.alias("margin")).agg(
         F.sum(weight).cast("double").alias("rows"), F.sum(F.col("label") * weight).cast("double").alias("bought")
     )
+
+
+def collected(bins: DataFrame) -> dict[Any, list[tuple[float, float, float]]]:
+    """``calibration_bins`` on the driver: part -> (margin, rows, bought), by margin."""
+    found: dict[Any, list[tuple[float, float, float]]] = defaultdict(list)
+    for part, *one in sorted(tuple(row) for row in bins.select("part", "margin", "rows", "bought").collect()):
+        found[part].append(tuple(one))
+    return found
 
 
 def calibration(bins: Sequence[tuple[float, float, float]]) -> tuple[float, float]:

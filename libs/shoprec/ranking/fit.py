@@ -10,7 +10,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.ranking.calibration import calibration, calibration_bins
+from shoprec.ranking.calibration import calibration, calibration_bins, collected
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.crossfit import ndcg, out_of_fold
 from shoprec.ranking.features import bought_within, feature_names, labelled
@@ -145,8 +145,8 @@ def _scored(
 
 def _calibrations(scored: DataFrame, parts: int) -> list[tuple[float, float]]:
     """Slope and shift of each part, from scores out of fold."""
-    bins = sorted(calibration_bins(scored).select("part", "margin", "rows", "bought").collect())
-    return [calibration([tuple(row)[1:] for row in bins if row["part"] == part]) for part in range(parts)]
+    bins = collected(calibration_bins(scored))
+    return [calibration(bins[part]) for part in range(parts)]
 
 
 def _calibrated(scored: DataFrame, calibrations: Sequence[tuple[float, float]]) -> DataFrame:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.ranking.calibration import calibration, calibration_bins
+from shoprec.ranking.calibration import calibration, calibration_bins, collected
 from shoprec.ranking.config import HABIT
 
 #: Added to scores before the logarithm; a candidate that buy_again did not propose has this alone.
@@ -44,7 +44,7 @@ def fit_offset(rows: DataFrame) -> Offset:
     :param rows: label, weight and ``HABIT``
     """
     told = rows.select(F.lit(0).alias("part"), _logarithm().alias("margin"), "label", "weight")
-    bins = [tuple(row)[1:] for row in sorted(calibration_bins(told).collect())]
+    bins = collected(calibration_bins(told))[0]
     slope, shift = calibration(bins)
     margin, weight, _ = np.asarray(bins, dtype=np.float64).T
     return Offset(slope, shift, float(np.average(slope * margin + shift, weights=weight)))
