@@ -6,7 +6,7 @@
 #   deploy/spark_submit.sh --master spark://host:7077 --executor-memory 8g -- pipeline --as-of 2017-12-01 --env prod
 #
 # SHOPREC_TABLES, SHOPREC_FILES  where the lake and the files are (conf/env/dev.yml, conf/env/prod.yml)
-# SHOPREC_WHEEL   the wheel to send (default: built from this checkout, into dist/)
+# SHOPREC_WHEEL   the wheel to send (default: built from this checkout)
 # SHOPREC_JARS    Delta's two jars, comma-separated, where the cluster does not have them (deploy/local/jars.list)
 # SPARK_HOME      the Spark whose spark-submit is used (default: the one on PATH)
 # PYSPARK_PYTHON  absolute path of the Python 3.11 on every machine (default: python3 of PATH, made absolute)
@@ -34,18 +34,17 @@ export PYSPARK_DRIVER_PYTHON=${PYSPARK_DRIVER_PYTHON:-$PYSPARK_PYTHON}
 submit=${SPARK_HOME:+$SPARK_HOME/bin/}spark-submit
 command -v "$submit" >/dev/null || fail "there is no $submit: set SPARK_HOME, or put Spark's bin/ on PATH"
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 wheel=${SHOPREC_WHEEL:-}
 if [ -z "$wheel" ]; then
-    rm -f "$root"/dist/shoprec-*.whl
-    (cd "$root" && "$PYSPARK_PYTHON" -m build --wheel --no-isolation --outdir dist >&2) ||
+    (cd "$root" && "$PYSPARK_PYTHON" -m build --wheel --no-isolation --outdir "$work" >&2) ||
         fail "the wheel could not be built (it needs the packages build and hatchling): set SHOPREC_WHEEL to a built one"
-    wheel=$(echo "$root"/dist/shoprec-*.whl)
+    wheel=$(echo "$work"/shoprec-*.whl)
 fi
 [ -f "$wheel" ] || fail "there is no wheel $wheel"
 
 # Spark puts .zip files on the path of every Python process, but not .whl files, which are the same thing.
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cp "$wheel" "$work/shoprec.zip"
 
 code=0

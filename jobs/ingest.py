@@ -64,11 +64,6 @@ def _take_in(job: JobContext, name: str, dataset: Dataset) -> None:
             ) from error
         raise
     count = job.lake.read(bronze_table(name)).where(F.col("_ingestion_id") == ingestion_id).count()
-    if not count:
-        raise ContractBroken(
-            f"bronze.{name}: ingestion {ingestion_id} was taken for one made before, and wrote nothing — "
-            "rows of the latest ingestion were deleted by hand; use another lake with --set tables=…"
-        )
     job.written.append(Written(bronze_name(name), job.lake.version(bronze_table(name)), count))
     job.progress(f"{name}: {count:,} rows of {len(delivery.files)} new files ({delivery.known_files} known)")
 
@@ -82,7 +77,13 @@ def _append(job: JobContext, name: str, rows: DataFrame, ingestion_id: int) -> N
     table = _contract(name, rows)
     if not job.lake.exists(table):
         job.lake.ensure([table])
-    job.lake.append(rows.select(*(f"`{name}`" for name in table.names)), table, f"ingest:{name}", ingestion_id)
+    columns = (f"`{column}`" for column in table.names)
+    if not job.lake.append(rows.select(*columns), table, f"ingest:{name}", ingestion_id):
+        raise ContractBroken(
+            f"bronze.{name}: ingestion {ingestion_id} was taken for one made before, and wrote nothing — another "
+            "ingest took the number at the same moment: run this one again; or rows of the latest ingestion were "
+            "deleted by hand: use another lake with --set tables=…"
+        )
 
 
 def _make_empty(job: JobContext, name: str, delivery: Delivery) -> None:

@@ -1,7 +1,7 @@
 """metrics: how good the lists of one horizon earlier were, by what users bought since; intervals and paired tests."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -37,7 +37,7 @@ def run(job: JobContext) -> None:
             judged[str(day)], of_day = _judge(_for_day(job, day), hold)
             values.append(of_day)
         if len(days) > 1:
-            _judge_together(job, functools.reduce(DataFrame.unionByName, values), min(days))
+            _judge_together(job, values, min(days))
     job.note(judged=judged)
 
 
@@ -51,13 +51,15 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
     """Write the figures of one day; what to note of it, and the values of its users."""
     made = job.as_of - timedelta(days=job.horizon)
     known_users = job.read(USER_INDEX, as_of=made)
-    lists = subject_lists(job.read(CANDIDATES, as_of=made), job.read(RECOMMENDATIONS, as_of=made))
+    fused = job.read(RECOMMENDATIONS, as_of=made)
+    lists = subject_lists(job.read(CANDIDATES, as_of=made), fused)
     with (
         reused(truth(job.read(INTERACTIONS), made, job.as_of)) as known,
         reused(buyers(known, known_users)) as bought,
     ):
         judged_users, all_buyers = bought.agg(F.count("segment"), F.count(F.lit(1))).first()
         _refuse_nothing(judged_users == 0, job, made, f"no user known then bought anything before {job.as_of}")
+        _refuse_nothing(fused.isEmpty(), job, made, "it made no recommendations for that day")
         users = bought.where("segment is not null")
         with reused(judged_lists(lists, known, users)) as judged:
             _refuse_nothing(judged.isEmpty(), job, made, f"there are none for the {judged_users} users who then bought")
@@ -72,8 +74,16 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
     return {"users": judged_users, "newcomers": newcomers, "activity_bounds": list(bounds)}, values
 
 
-def _judge_together(job: JobContext, values: DataFrame, first: date) -> None:
-    """Figures over the users of all days: a user of several days is drawn with all of them, as one."""
+def _judge_together(job: JobContext, days: Sequence[DataFrame], first: date) -> None:
+    """Figures over the users of all days: a user of several days is drawn with all of them, as one.
+
+    Only of subjects that were judged on each of them: means over other days do not compare.
+    """
+    subjects = [{row["subject"] for row in values.select("subject").distinct().collect()} for values in days]
+    common = set.intersection(*subjects)
+    if left_out := set.union(*subjects) - common:
+        job.progress(f"all days together: without {', '.join(sorted(left_out))}, which not all of them have")
+    values = functools.reduce(DataFrame.unionByName, days).where(F.col("subject").isin(*common))
     _write(job, figures(values, job.seed, job.settings.replicates), first - timedelta(days=job.horizon), TOGETHER)
     written = job.lake.read(METRICS, as_of=job.as_of, run_id=job.run_id, job=TOGETHER).collect()
     job.progress("all days together:\n" + summary_table(summary([row.asDict() for row in written], (), {})))

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydantic import Field
@@ -107,3 +108,24 @@ def test_dates_are_counted_in_horizons(shop: str) -> None:
 
 def test_nearest_lists_what_is_known_when_nothing_is_close() -> None:
     assert nearest("zzz", ["alpha", "beta"]) == "known: alpha, beta"
+
+
+def test_a_value_that_is_not_yaml_is_named(shop: str) -> None:
+    with pytest.raises(ConfigError, match=r"--set metrics\.dates is not YAML: .* \(given: '\[2017-10-20, 2017'\)"):
+        load(shop, "metrics.dates=[2017-10-20, 2017")
+
+
+def test_a_run_goes_on_under_settings_that_decide_only_where_and_how_it_works(shop: str) -> None:
+    class Settled(AlsSettings):
+        PLACE: ClassVar[frozenset[str]] = frozenset(["threads"])
+        TARGET: ClassVar[frozenset[str]] = frozenset(["out"])
+        threads: int = 1
+        out: str = ""
+
+    def told(*settings: str) -> config.Config:
+        return config.load("local", shop, settings, {"als": Settled})
+
+    plain, threads, out = told(), told("als.threads=4"), told("als.out=there")
+    assert plain.digest == threads.digest == out.digest != told("als.rank=16").digest
+    assert plain.job_digest("als") == threads.job_digest("als") != out.job_digest("als")
+    assert plain.job_digest("samples") == out.job_digest("samples")

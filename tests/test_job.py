@@ -183,7 +183,7 @@ def test_a_published_run_is_not_written_again(lake: Lake) -> None:
     called = []
     maker = Job(name="samples", about="x", run=lambda _: called.append("maker"), writes=(SAMPLES,))
     reader = Job(name="samples", about="x", run=lambda _: called.append("reader"))
-    settings = SimpleNamespace(digest="h")
+    settings = SimpleNamespace(job_digest=lambda _: "h")
     with pytest.raises(ConfigError, match="run seen is published .* samples would write its samples again"):
         perform(maker, settings, lake, day, "seen")
     perform(reader, settings, lake, day, "seen")

@@ -119,8 +119,9 @@ def test_a_merge_updates_equal_keys_and_repeats_change_nothing(lake: Lake, spark
 
 def test_an_append_happens_once_for_each_transaction(lake: Lake, spark: SparkSession) -> None:
     table = Table("bronze", "raw", "one row", LEVELS.columns, ("item",), Write.APPEND)
-    for version, item in ((1, "x"), (1, "x"), (2, "y"), (1, "z")):
-        lake.append(stock(spark, (item, 1, 1.0)), table, app_id="ingest", version=version)
+    for version, item, wanted in ((1, "x", True), (1, "x", False), (2, "y", True), (1, "z", False)):
+        wrote = lake.append(stock(spark, (item, 1, 1.0)), table, app_id="ingest", version=version)
+        assert wrote is wanted
     assert sorted(row["item"] for row in lake.read(table).collect()) == ["x", "y"]
 
 
@@ -211,3 +212,40 @@ def test_a_lake_is_one_shops(lake: Lake) -> None:
         lake.claim("corner")
     with pytest.raises(ConfigError, match="is that of the shop corner, not of market's: .* --set tables"):
         lake.claim("market's")
+
+
+def test_a_lake_in_a_catalog(spark: SparkSession) -> None:
+    """The same in tables that are found by name, as on Databricks."""
+    spark.sql("CREATE SCHEMA shelves")
+    try:
+        lake = Lake(spark, "spark_catalog.shelves")
+        assert not lake.exists(STOCK)
+        lake.ensure([STOCK, LEVELS])
+        lake.ensure([STOCK, LEVELS])  # the second time only checks them
+        lake.replace(stock(spark, ("x", 1, 1.0)), STOCK, shelf="a")
+        lake.replace(stock(spark, ("y", 2, None)), STOCK, shelf="b")
+        lake.replace(stock(spark, ("z", 3, 2.0)), STOCK, shelf="a")
+        assert content(lake) == {("a", "z", 3, 2.0), ("b", "y", 2, None)}
+        lake.merge(stock(spark, ("x", 1, 1.0)), LEVELS)
+        lake.merge(stock(spark, ("x", 2, 1.0)), LEVELS)
+        assert content(lake, LEVELS) == {("x", 2, 1.0)}
+        raw = Table("bronze", "raw", "one row", LEVELS.columns, ("item",), Write.APPEND)
+        lake.ensure([raw])
+        assert lake.append(stock(spark, ("x", 1, 1.0)), raw, app_id="ingest", version=1)
+        assert not lake.append(stock(spark, ("x", 1, 1.0)), raw, app_id="ingest", version=1)
+        lake.ensure([RUNS])
+        lake.claim("shop")
+        with pytest.raises(ConfigError, match="is that of the shop shop, not of other"):
+            lake.claim("other")
+    finally:
+        spark.sql("DROP SCHEMA shelves CASCADE")
+
+
+def test_what_names_a_catalog_and_what_a_folder(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Lake(spark, "prod-eu.shop").location(STOCK) == "`prod-eu`.`shop`.silver_stock"
+    assert Lake(spark, "out/lake/").location(STOCK) == f"{tmp_path}/out/lake/silver/stock"
+    assert Lake(spark, "lake").location(STOCK) == f"{tmp_path}/lake/silver/stock"
+    assert Lake(spark, "dbfs:/shop/lake").location(STOCK) == "dbfs:/shop/lake/silver/stock"

@@ -55,10 +55,19 @@ class Config:
             "horizon": self.horizon,
             "seed": self.seed,
             "graph": self.graph.model_dump(mode="json"),
-            "jobs": {name: settings.model_dump(mode="json") for name, settings in sorted(self.jobs.items())},
+            "jobs": {
+                name: settings.model_dump(mode="json", exclude=settings.PLACE | settings.TARGET)
+                for name, settings in sorted(self.jobs.items())
+            },
             "code": resources.code_digest(),
         }
-        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+        return _sha256(told)
+
+    def job_digest(self, job: str) -> str:
+        """SHA-256 of all that decides what ``job`` does in a run: the run's, and where the job puts what it makes."""
+        settings = self.jobs.get(job)
+        target = settings.model_dump(mode="json", include=settings.TARGET) if settings else {}
+        return _sha256({"run": self.digest, "target": target})
 
     def run_id(self, as_of: date) -> str:
         """The run's default name: the same date, shop, settings and code give the same, so a restart goes on."""
@@ -67,6 +76,10 @@ class Config:
     def date_at(self, as_of: date, horizons: int) -> date:
         """The date ``horizons`` horizons from ``as_of``."""
         return as_of + timedelta(days=self.horizon * horizons)
+
+
+def _sha256(told: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @cache
@@ -87,7 +100,7 @@ def load(env: str, shop: str, settings: Iterable[str], job_settings: Mapping[str
     """
     graph, told = load_graph(), _pairs(settings)
     parsed_shop = load_shop(_text("shops", shop))
-    env_values = yaml.safe_load(_text("env", env)) or {}
+    env_values = _yaml(_text("env", env), f"conf/env/{env}") or {}
     env_values = {k: _expand(v, k) if isinstance(v, str) and k not in told else v for k, v in env_values.items()}
     for key in list(told):
         if key in Env.model_fields and key != "spark":
@@ -146,8 +159,17 @@ def _pairs(settings: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {text!r} is not key=value")
-        pairs[key] = yaml.safe_load(value)
+        pairs[key] = _yaml(value, f"--set {key}")
     return pairs
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{where} is not YAML: {' '.join(str(error).split())} (given: {text.strip()[:80]!r})"
+        ) from error
 
 
 def _typed(model: type[Settings], values: Mapping[str, Any], where: str) -> Any:

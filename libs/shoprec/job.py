@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, NoReturn
 
 from shoprec import config, resources
@@ -45,7 +44,7 @@ def opened(told: config.Config, tables: Iterable[Table] = tuple(TABLES.values())
     """
     spark, started = open_session(told.env)
     try:
-        lake = Lake(spark, _absolute(told.env.tables))
+        lake = Lake(spark, told.env.tables)
         lake.ensure(dict.fromkeys(tables))
         lake.claim(told.shop.name)
         yield lake
@@ -54,15 +53,10 @@ def opened(told: config.Config, tables: Iterable[Table] = tuple(TABLES.values())
             spark.stop()
 
 
-def _absolute(place: str) -> str:
-    relative = "://" not in place and not place.startswith("/") and "/" in place
-    return str(Path(place).absolute()) if relative else place
-
-
-def done_before(lake: Lake, run_id: str, digest: str) -> set[tuple[str, date]]:
+def done_before(lake: Lake, run_id: str, told: config.Config) -> set[tuple[str, date]]:
     """The (job, as-of date) pairs of a run that came to their end with these settings and this code."""
-    rows = lake.read(JOB_RUNS, run_id=run_id, settings_hash=digest).select("job", "as_of").collect()
-    return {(row["job"], row["as_of"]) for row in rows}
+    rows = lake.read(JOB_RUNS, run_id=run_id).select("job", "as_of", "settings_hash").collect()
+    return {(row["job"], row["as_of"]) for row in rows if row["settings_hash"] == told.job_digest(row["job"])}
 
 
 def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
@@ -77,7 +71,7 @@ def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str)
         "run_id": run_id,
         "job": job.name,
         "as_of": as_of,
-        "settings_hash": told.digest,
+        "settings_hash": told.job_digest(job.name),
         "versions_read": _json(versions),
         "versions_written": _json({w.table: w.version for w in context.written}),
         "rows_written": _json(_rows(context.written)),

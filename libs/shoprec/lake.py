@@ -26,6 +26,7 @@ from shoprec.audit import audit, audit_key, audit_rules, broken_rules, conform
 from shoprec.contracts.core import Table, Write
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ContractBroken, PublishConflict, first_line
+from shoprec.places import absolute
 from shoprec.slices import Slice, condition, sql_literal, sql_predicate
 
 P = ParamSpec("P")
@@ -45,6 +46,9 @@ MERGE_TRIES = 5
 
 #: The property of ``gold.runs`` that names the shop whose lake it is.
 OWNER = "shoprec.shop"
+
+#: Commits among which the one that was just made is looked for.
+_RECENT = 50
 
 #: Tables that are looked at or made at a time: each is mostly waiting for the store.
 ENSURED_AT_ONCE = 4
@@ -77,18 +81,19 @@ def again_on_conflict(function: Callable[P, R]) -> Callable[P, R]:
 class Lake:
     """One shop's tables, under a folder of any store that Spark reaches or in a ``catalog.schema``.
 
-    :param tables: ``/folder``, ``scheme://…/folder`` or ``catalog.schema``
+    :param tables: a local folder, ``scheme:…/folder`` or ``catalog.schema``
     """
 
     def __init__(self, spark: SparkSession, tables: str) -> None:
         self.spark = spark
-        self.tables = tables.rstrip("/")
-        self.in_catalog = re.fullmatch(r"\w+\.\w+", self.tables) is not None
+        self.in_catalog = re.fullmatch(r"[\w-]+\.[\w-]+", tables) is not None
+        self.tables = tables if self.in_catalog else absolute(tables).rstrip("/")
 
     def location(self, table: Table) -> str:
         """Where ``table`` lies: its path, or its three-part name in a catalog."""
         if self.in_catalog:
-            return f"{self.tables}.{table.layer}_{table.name}"
+            catalog, schema = self.tables.split(".")
+            return f"`{catalog}`.`{schema}`.{table.layer}_{table.name}"
         return f"{self.tables}/{table.layer}/{table.name}"
 
     def exists(self, table: Table) -> bool:
@@ -118,15 +123,18 @@ class Lake:
             ) from error
 
     def _create(self, table: Table) -> None:
-        builder = DeltaTable.createIfNotExists(self.spark).comment(table.comment)
+        # Not by Delta's builder, which takes no name of three parts.
+        columns = ", ".join(f"`{c.name}` {c.type} COMMENT {sql_literal(c.comment)}" for c in table.columns)
+        partition = f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.partition)})" if table.partition else ""
+        name, value = map(sql_literal, _statistics(table))
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self._sql_name(table)} ({columns}) USING delta {partition} "
+            f"COMMENT {sql_literal(table.comment)} TBLPROPERTIES ({name} = {value})"
+        )
+
+    def _sql_name(self, table: Table) -> str:
         where = self.location(table)
-        builder = builder.tableName(where) if self.in_catalog else builder.location(where)
-        for column in table.columns:
-            builder = builder.addColumn(column.name, column.type, comment=column.comment)
-        if table.partition:
-            builder = builder.partitionedBy(*table.partition)
-        builder = builder.property(*_statistics(table))
-        builder.execute()
+        return where if self.in_catalog else "delta.`{}`".format(where.replace("`", "``"))
 
     def _check_columns(self, table: Table) -> None:
         there = set(self.read(table).columns)
@@ -144,8 +152,8 @@ class Lake:
         """
         owner = self._delta(RUNS).detail().select("properties").first()["properties"].get(OWNER)
         if owner is None:
-            where = self.location(RUNS) if self.in_catalog else f"delta.`{self.location(RUNS)}`"
-            self.spark.sql(f"ALTER TABLE {where} SET TBLPROPERTIES ({sql_literal(OWNER)} = {sql_literal(shop)})")
+            told = f"{sql_literal(OWNER)} = {sql_literal(shop)}"
+            self.spark.sql(f"ALTER TABLE {self._sql_name(RUNS)} SET TBLPROPERTIES ({told})")
         elif owner != shop:
             raise ConfigError(
                 f"the lake {self.tables} is that of the shop {owner}, not of {shop}: their tables would mix — use a "
@@ -176,13 +184,17 @@ class Lake:
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def append(self, rows: DataFrame, table: Table, app_id: str, version: int) -> None:
+    def append(self, rows: DataFrame, table: Table, app_id: str, version: int) -> bool:
         """Append ``rows`` once: a repeat with the same ``app_id`` and a version no higher does nothing.
 
         Columns that the source has gained are added to the table.
+
+        :returns: whether this call wrote them
         """
-        writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+        mark = uuid.uuid4().hex
+        writer = rows.write.format("delta").mode("append").option("mergeSchema", "true").option("userMetadata", mark)
         self._save(writer.option("txnAppId", app_id).option("txnVersion", version), table)
+        return not self._delta(table).history(_RECENT).where(F.col("userMetadata") == mark).isEmpty()
 
     def replace(self, rows: DataFrame, table: Table, /, **values: Any) -> Written:
         """Replace the slice ``values`` of a gold table and audit what was written, in one pass.
@@ -193,10 +205,16 @@ class Lake:
         :raises ContractBroken: the rows do not hold the contract
         """
         self._check_slice(table, values)
-        shaped, observed = self._observed(rows, table, values)
-        self._overwrite(shaped, table, values)
-        _refuse(table, broken_rules(table, observed.get) + audit_key(table, self.read(table, **values)))
-        return Written(table.name, self.version(table), observed.get["rows"])
+        if self.in_catalog:
+            # A write by name is planned within another query, from which observations do not come back.
+            self._overwrite(conform(rows, table, values), table, values)
+            count = self._audited(self.read(table, **values), table)
+        else:
+            shaped, observed = self._observed(rows, table, values)
+            self._overwrite(shaped, table, values)
+            _refuse(table, broken_rules(table, observed.get) + audit_key(table, self.read(table, **values)))
+            count = observed.get["rows"]
+        return Written(table.name, self.version(table), count)
 
     def replace_audited(self, rows: DataFrame, table: Table, /, **values: Any) -> Written:
         """Replace a slice that readers see at once: audited first, then taken in by one commit.

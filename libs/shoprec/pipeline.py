@@ -7,6 +7,7 @@ from datetime import date, datetime
 from graphlib import TopologicalSorter
 
 from shoprec.config import Config
+from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ShoprecError
 from shoprec.graph import JobEntry, Node, nodes
 from shoprec.job import done_before, load_job, perform, say
@@ -21,7 +22,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 
     :raises ShoprecError: of the first job that failed, when those beside it have ended; started again, the run goes on
     """
-    before, done = nodes(part), done_before(lake, run_id, told.digest)
+    before, done = nodes(part), done_before(lake, run_id, told)
     graph = TopologicalSorter(before)
     graph.prepare()
     running: dict[Future[None], Node] = {}
@@ -42,7 +43,8 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
             node = running.pop(finished)
             if finished.exception() is not None:
                 pool.shutdown(cancel_futures=True)
-                raise _with_place(finished.exception(), node, told.date_at(as_of, node.at), run_id, len(before) - ended)
+                place = f"{node.job} for {told.date_at(as_of, node.at)}"
+                raise _with_place(finished.exception(), place, lake, run_id, len(before) - ended)
             ended += 1
             say(f"[{ended:>2}/{len(before)}] {finished.result()}")
             graph.done(node)
@@ -65,11 +67,12 @@ def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
     return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"
 
 
-def _with_place(error: BaseException, node: Node, day: date, run_id: str, left: int) -> BaseException:
+def _with_place(error: BaseException, place: str, lake: Lake, run_id: str, left: int) -> BaseException:
     if isinstance(error, ShoprecError):
+        seen = "nothing of it is published" if lake.read(RUNS, run_id=run_id).isEmpty() else "it is published already"
         error.args = (
-            f"{node.job} for {day}: {error}\n(run {run_id} stopped with {left} jobs left; nothing of it is published; "
-            "the same command goes on from here)",
+            f"{place}: {error}\n(run {run_id} stopped with {left} jobs left; {seen}; the same command goes on from "
+            "here)",
         )
     return error
 

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from shoprec import resources
 from shoprec.config import Env
 from shoprec.errors import ConfigError
+from shoprec.usage import free_bytes
 
 #: What Delta asks of a session.
 DELTA = {
@@ -80,7 +80,7 @@ def check_java() -> None:
 
 def check_memory(needed_gib: float) -> None:
     """:raises ConfigError: less memory is free than ``needed_gib``."""
-    free = psutil.virtual_memory().available / 2**30
+    free = free_bytes() / 2**30
     if free < needed_gib:
         raise ConfigError(
             f"too little memory: {free:.1f} GiB are free, this environment asks for {needed_gib:g} GiB — close other "

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,6 +11,12 @@ class Settings(BaseModel):
     """A frozen set of settings. Unknown names and wrong values raise at construction."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    #: Settings that say how and where work is done, not what comes out: a run goes on under others.
+    PLACE: ClassVar[frozenset[str]] = frozenset()
+
+    #: Settings that say where a job puts what it makes for others: the run is the same, the job is done again.
+    TARGET: ClassVar[frozenset[str]] = frozenset()
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

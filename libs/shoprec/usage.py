@@ -1,15 +1,18 @@
-"""What a job used: wall-clock seconds, CPU-seconds and the most memory, of this process and all that it started."""
+"""What a job used (seconds, CPU-seconds, memory, of this process and all that it started), and what is free."""
 
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
 #: Seconds between two looks at the processes' memory.
 INTERVAL = 1.0
+
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass
@@ -69,3 +72,17 @@ def measured() -> Iterator[Usage]:
         usage.look()
         usage.seconds = time.monotonic() - started
         usage.cpu_seconds = usage.total_cpu() - before
+
+
+def free_bytes() -> int:
+    """Bytes that new processes can take on this machine, within the limit of this one's container."""
+    free = psutil.virtual_memory().available
+    try:
+        limit = (_CGROUP / "memory.max").read_text().strip()
+        used = int((_CGROUP / "memory.current").read_text())
+        parts = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return free
+    # Files that were read or written stay in memory until somebody needs it.
+    given_back = int(parts.get("active_file", 0)) + int(parts.get("inactive_file", 0))
+    return free if limit == "max" else min(free, int(limit) - used + given_back)

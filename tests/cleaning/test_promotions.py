@@ -31,3 +31,10 @@ def test_a_key_that_stands_twice_loses_nothing_and_is_known_when_all_of_it_is(sp
     both = got["s2", day(1)]
     assert (both["display"], both["mailer"], both["valid_to"], both["known_at"]) == ("5", "A", day(9), day(3))
     assert got["s1", day(1)]["display"] == "3"
+
+
+def test_what_is_sent_again_every_night_was_known_from_the_first(spark: SparkSession) -> None:
+    rows = [("in_store", "i1", "s1", day(1), day(8), day(k), "3", None, "d") for k in (3, 1, 2)]
+    with split(spark.createDataFrame(rows, SCHEMA), *KEY) as parts:
+        (only,) = one_for_each_key(*parts).collect()
+    assert only["known_at"] == day(1)

@@ -2,7 +2,8 @@
 
 from datetime import date, datetime
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from shoprec.cleaning.versions import attributes, valid_at, versions
 from shoprec.contracts.silver import ITEMS, PRICES
@@ -97,9 +98,33 @@ def test_attributes_are_what_describes_an_id() -> None:
     assert "timeless" not in attributes(ITEMS)
 
 
+def told(spark: SparkSession, rows: list[tuple[str, int, int]]) -> DataFrame:
+    """Versions of one item out of (name, day valid from, day known), delivered in this order."""
+    full = [("i", day(valid), None, day(known), name, "f", n, n, 1) for n, (name, valid, known) in enumerate(rows, 1)]
+    return versions(spark.createDataFrame(full, SCHEMA), ["item_id"], ["name"]).where("NOT _duplicate")
+
+
+def known(rows: DataFrame, by: int) -> list[str]:
+    """What is said of the item on day ``by`` by what was known before it."""
+    return [
+        r["name"] for r in valid_at(rows.where(F.col("known_at") < day(by)), date(2024, 1, by), "item_id").collect()
+    ]
+
+
 def test_what_is_delivered_every_night_was_known_from_the_first(spark: SparkSession) -> None:
-    """Cup is told on the 1st and again on the 3rd, a correction of pot on the 4th; ids apart."""
-    told = [("i1", "cup", 1), ("i1", "cup", 3), ("i2", "pot", 1), ("i2", "pan", 4)]
-    rows = [(i, day(1), None, day(k), name, "f", n, n, 1) for n, (i, name, k) in enumerate(told, 1)]
-    got = versions(spark.createDataFrame(rows, SCHEMA), ["item_id"], ["name"]).where("NOT _duplicate").collect()
-    assert {r["item_id"]: (r["name"], r["known_at"]) for r in got} == {"i1": ("cup", day(1)), "i2": ("pan", day(4))}
+    (only,) = told(spark, [("cup", 1, 1), ("cup", 1, 3), ("cup", 1, 4)]).collect()
+    assert only["known_at"] == day(1)
+
+
+def test_a_correction_changes_nothing_for_who_asks_before_it(spark: SparkSession) -> None:
+    """Pot is corrected to pan on the 4th, and back on the 7th, both from the 1st on."""
+    rows = told(spark, [("pot", 1, 1), ("pan", 1, 4), ("pot", 1, 7)])
+    assert [known(rows, by) for by in (1, 2, 4, 5, 7, 8)] == [[], ["pot"], ["pot"], ["pan"], ["pan"], ["pot"]]
+
+
+def test_a_row_that_repeats_what_was_not_known_by_then_stands(spark: SparkSession) -> None:
+    """From the 5th on it is a pan, known that day; that it was one from the 1st on is learnt on the 9th."""
+    rows = told(spark, [("pot", 1, 1), ("pan", 5, 5), ("pan", 1, 9)])
+    assert [known(rows, by) for by in (3, 7, 10)] == [["pot"], ["pan"], ["pan"]]
+    ends = {(r["name"], r["known_at"]): r["valid_to"] for r in rows.collect()}
+    assert ends == {("pot", day(1)): day(5), ("pan", day(9)): day(5), ("pan", day(5)): None}

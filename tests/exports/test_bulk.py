@@ -136,3 +136,13 @@ def test_the_same_recommendations_give_the_same_bytes(
     again = export(lines, str(tmp_path), ("parquet", "jsonl"), 3, {})
     digests = [[(e["format"], e["users"], e["sha256"]) for e in m["files"]] for m in (exported[1], again)]
     assert digests[0] == digests[1]
+
+
+def test_what_else_lies_in_the_place_is_left_alone(lines: DataFrame, tmp_path: Path) -> None:
+    for name in ("vendors", "v1-old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "theirs").touch()
+    for _ in range(2):
+        export(lines, str(tmp_path), ("parquet",), 3, {"run_id": "run-1"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "v1-old", "v2", "vendors"]
+    assert (tmp_path / "vendors" / "theirs").exists()

@@ -152,7 +152,13 @@ def test_without_a_key_the_whole_row_is_the_event(spark: SparkSession) -> None:
 
 def test_missing_parts_of_a_key_keep_their_place(spark: SparkSession) -> None:
     rows = [("a", NOON, None, "x", "1", "1"), ("a", NOON, "x", None, "1", "1")]
-    assert set(mapped(spark, rows, mapping(event_key=["line", "who", "what"]))) == {"a::x", "a:x:"}
+    assert set(mapped(spark, rows, mapping(event_key=["line", "who", "what"]))) == {"a:\\0:x", "a:x:\\0"}
+
+
+def test_unlike_keys_stay_unlike_whatever_stands_in_them(spark: SparkSession) -> None:
+    pairs = [("x:y", "z"), ("x", "y:z"), ("x\\:y", "z"), ("\\0", "z"), (None, "z")]
+    rows = [("a", NOON, who, what, "1", "1") for who, what in pairs]
+    assert len(mapped(spark, rows, mapping(event_key=["line", "who", "what"]))) == len(pairs)
 
 
 def test_an_attribute_without_history_is_timeless(spark: SparkSession) -> None:

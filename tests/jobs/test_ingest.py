@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from shoprec import lake as lakes
 from shoprec.context import bronze_table
+from shoprec.contracts import Table
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.lake import Lake
 from tests.jobs.desk import Desk, sale
@@ -102,6 +104,25 @@ def test_an_append_that_delta_takes_for_a_repeat_is_not_passed_over_in_silence(d
         desk.run("ingest")
 
 
+def test_of_two_ingests_at_once_the_second_says_that_it_wrote_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both list what is new and choose the number 2; the other, which did not see the last file yet, commits first."""
+    desk.run("ingest")
+    desk.deliver("2.csv", [sale("c", "2024-01-02", "u1", "mug")])
+    append = Lake.append
+
+    def after_another(self: Lake, rows: DataFrame, table: Table, app_id: str, version: int) -> bool:
+        assert version == 2
+        theirs = self.read(table).limit(1).withColumn("_ingestion_id", F.lit(version).cast("bigint"))
+        append(self, theirs, table, app_id, version)
+        return append(self, rows, table, app_id, version)
+
+    monkeypatch.setattr(lakes.Lake, "append", after_another)
+    with pytest.raises(ContractBroken, match="another ingest took the number at the same moment"):
+        desk.run("ingest")
+
+
 def test_columns_that_the_source_gains_are_added(desk: Desk) -> None:
     desk.run("ingest")
     desk.deliver(
@@ -129,9 +150,10 @@ def test_killed_in_the_middle_and_started_again(tmp_path: Path) -> None:
         from shoprec.job import run
         append = lake.Lake.append
         def last_words(self, rows, table, app_id, version):
-            append(self, rows, table, app_id, version)
+            wrote = append(self, rows, table, app_id, version)
             if sys.argv[1] == "die" and table.name == "transactions":
                 os.kill(os.getpid(), signal.SIGKILL)
+            return wrote
         lake.Lake.append = last_words
         run("ingest", "2020-03-01", shop="simulated", settings=[
             "tables={tmp_path}/lake", "files={tmp_path}/files", "memory_gib=0", "spark.master=local[2]",

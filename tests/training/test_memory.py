@@ -10,13 +10,3 @@ def test_what_fits_passes_and_what_does_not_is_refused_with_its_parts():
     memory.check_fits({"tables": 600 << 20, "samples": 424 << 20}, 1 << 30, "set width")
     with pytest.raises(ConfigError, match=r"needs 3.0 GiB .*tables 2.0 GiB, samples 1.0 GiB.* use 1.0 GiB: set width"):
         memory.check_fits({"samples": 1 << 30, "tables": 2 << 30}, 1 << 30, "set width")
-
-
-def test_a_containers_limit_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    machine = memory.free_bytes()
-    (tmp_path / "memory.current").write_text("1000")
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.free_bytes() == pytest.approx(machine, rel=0.5)
-    (tmp_path / "memory.max").write_text("5000\n")
-    assert memory.free_bytes() == 4000

@@ -1,11 +1,8 @@
 """Folders below a URI."""
 
-from pathlib import Path
-
 import pytest
 
-from shoprec.errors import ConfigError
-from shoprec.training.storage import Folder, absolute, local_path
+from shoprec.training.storage import Folder
 
 
 @pytest.mark.parametrize("scheme", ["", "file://", "file:"])
@@ -35,16 +32,3 @@ def test_deleting_files_and_folders(tmp_path):
     folder.delete("sub")
     folder.delete("two")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_relative_places_become_absolute(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert absolute("out/files") == str(tmp_path / "out/files")
-    assert absolute("s3://bucket/files") == "s3://bucket/files"
-    assert local_path("file:///out") == Path("/out")
-    assert local_path("s3://bucket/files") is None
-
-
-def test_a_place_of_no_known_kind_is_refused():
-    with pytest.raises(ConfigError, match="set files"):
-        Folder("unknown://somewhere")

@@ -22,12 +22,15 @@ def one_for_each_key(single: DataFrame, repeated: DataFrame) -> DataFrame:
     """Accepted rows with one row for each of ``KEY``: nothing of a promotion that stands twice is lost.
 
     Of rows with equal key the display and the mailer that sort last stand (a place before none), it holds to the latest
-    end and was known when the last of them was: before, the earlier ones alone would tell what the later ones do.
+    end and was known when the last of them was: before, the earlier ones alone would tell what the later ones do. Rows
+    that say the same, as of a shop that sends everything again every night, were known from the first.
 
     :param single: the rows whose ``KEY`` no other shares (see ``split``)
     :param repeated: the others
     """
-    together = repeated.groupBy(*KEY).agg(
+    alike = (*KEY, "valid_to", "display", "mailer")
+    once = repeated.groupBy(*alike).agg(F.min("known_at").alias("known_at"), F.min("_dataset").alias("_dataset"))
+    together = once.groupBy(*KEY).agg(
         F.max("valid_to").alias("valid_to"),
         F.max("known_at").alias("known_at"),
         F.max("display").alias("display"),

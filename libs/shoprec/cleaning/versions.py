@@ -42,7 +42,7 @@ def attributes(table: Table) -> list[str]:
 @contextmanager
 def standing_versions(rows: DataFrame, table: Table) -> Iterator[DataFrame]:
     """The rows that stand in a ``table`` of versions (see :func:`versions`), held for the length of the block."""
-    keys = [name for name in table.key if name != "valid_from"]
+    keys = [name for name in table.key if name not in ("valid_from", "known_at")]
     with reused(versions(rows, keys, attributes(table)).where("NOT _duplicate")) as standing:
         yield standing
 
@@ -50,22 +50,21 @@ def standing_versions(rows: DataFrame, table: Table) -> Iterator[DataFrame]:
 def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) -> DataFrame:
     """Accepted ``rows`` with ``valid_to`` and ``_duplicate``: a row stands only where its ``attributes`` change.
 
-    Of rows with equal key and ``valid_from`` the last delivered counts; it was known from the first time that it was
-    delivered, when a shop sends everything again every night. A row that repeats the attributes of the one
-    before it is a duplicate. A version ends where the next begins, unless the source told an earlier end.
+    Of rows with equal key, ``valid_from`` and ``known_at`` the last delivered counts. One of equal ``valid_from`` that
+    was known later is a correction: both stand, each for who asks when (see :func:`valid_at`), and what is sent again
+    unchanged every night was known from the first. A row that repeats the attributes of the one before it, which was
+    known by then, is a duplicate. A version ends where the next begins, unless the source told an earlier end.
     """
-    same_start = Window.partitionBy(*keys, "valid_from").orderBy(*(F.desc(name) for name in DELIVERY))
-    by_start = Window.partitionBy(*keys).orderBy("valid_from")
+    same_time = Window.partitionBy(*keys, "valid_from", "known_at").orderBy(*(F.desc(name) for name in DELIVERY))
+    in_time = Window.partitionBy(*keys).orderBy("valid_from", "known_at")
     content = F.struct(*attributes, "valid_to")
-    repeats = Window.partitionBy(*keys, "valid_from", content)
-    rows = rows.withColumn("known_at", F.min("known_at").over(repeats))
-    first = rows.withColumn("_again", F.row_number().over(_running(same_start)) > 1)
+    first = rows.withColumn("_again", F.row_number().over(_running(same_time)) > 1)
     again, once = first.where("_again"), first.where("NOT _again")
-    before = F.lag(content).over(by_start)
-    once = once.withColumn("_again", F.coalesce(before.eqNullSafe(content), F.lit(False)))
+    repeats = F.lag(content).over(in_time).eqNullSafe(content) & (F.lag("known_at").over(in_time) <= F.col("known_at"))
+    once = once.withColumn("_again", F.coalesce(repeats, F.lit(False)))
     marked = once.unionByName(again).withColumnRenamed("_again", "_duplicate")
-    standing = Window.partitionBy(*keys, "_duplicate").orderBy("valid_from")
-    following = F.lead("valid_from").over(standing)
+    standing = Window.partitionBy(*keys, "_duplicate").orderBy(F.unix_micros("valid_from"))
+    following = F.min("valid_from").over(standing.rangeBetween(1, Window.unboundedFollowing))
     return marked.withColumn("valid_to", F.least("valid_to", following))
 
 

@@ -37,7 +37,9 @@ JOB_RUNS = Table(
         RUN_ID,
         Column("job", "string", "job"),
         AS_OF,
-        Column("settings_hash", "string", "hash of shop, settings and code: equal hash, equal result"),
+        Column(
+            "settings_hash", "string", "hash of shop, settings, code and where the job puts what it makes; equal: done"
+        ),
         Column("versions_read", "string", "JSON: table -> version read"),
         Column("versions_written", "string", "JSON: table -> version written"),
         Column("rows_written", "string", "JSON: table -> rows written"),

@@ -53,7 +53,7 @@ INTERACTIONS = Table(
 ITEMS = Table(
     layer="silver",
     name="items",
-    comment="what is known of one item over one span of time",
+    comment="what is known of one item over one span of time, since one moment",
     columns=(
         ITEM_ID,
         VALID_FROM,
@@ -70,7 +70,7 @@ ITEMS = Table(
         Column("size", "string", "package size as the shop writes it", nullable=True),
         Column("text", "string", "text that describes the item, for encoders; lower case, trimmed", nullable=True),
     ),
-    key=("item_id", "valid_from"),
+    key=("item_id", "valid_from", "known_at"),
     write=Write.REPLACE,
     seen_at_once=True,
 )
@@ -78,7 +78,7 @@ ITEMS = Table(
 USERS = Table(
     layer="silver",
     name="users",
-    comment="what is known of one user over one span of time, apart from behaviour",
+    comment="what is known of one user over one span of time, since one moment; apart from behaviour",
     columns=(
         USER_ID,
         VALID_FROM,
@@ -94,7 +94,7 @@ USERS = Table(
         Column("home_ownership", "string", "owner, renter …", nullable=True),
         Column("country", "string", "country of residence", nullable=True),
     ),
-    key=("user_id", "valid_from"),
+    key=("user_id", "valid_from", "known_at"),
     write=Write.REPLACE,
     seen_at_once=True,
     may_be_empty=True,
@@ -103,7 +103,7 @@ USERS = Table(
 PRICES = Table(
     layer="silver",
     name="prices",
-    comment="the price of one item in one market over one span of time",
+    comment="the price of one item in one market over one span of time, known since one moment",
     columns=(
         ITEM_ID,
         MARKET,
@@ -113,7 +113,7 @@ PRICES = Table(
         Column("price", MONEY, "median price paid for a unit before coupons, currency", low=0),
         Column("list_price", MONEY, "median price of a unit before any discount, currency", low=0),
     ),
-    key=("item_id", "market", "valid_from"),
+    key=("item_id", "market", "valid_from", "known_at"),
     write=Write.REPLACE,
     seen_at_once=True,
     may_be_empty=True,

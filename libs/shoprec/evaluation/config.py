@@ -1,6 +1,7 @@
 """Settings of the judge and of the report, and the names that both share."""
 
 from datetime import date
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -45,6 +46,8 @@ class MetricsSettings(Settings):
 
 class ReportSettings(Settings):
     """Settings of the job report."""
+
+    TARGET: ClassVar[frozenset[str]] = frozenset(["out"])
 
     out: str = Field("", description="file or URI of the page; empty: <files>/reports/<run_id>/report.html")
     items: int = Field(6, ge=1, le=20, description="recommendations shown of each example user's lists, 1 to 20")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,7 +11,9 @@ from shoprec.settings import Settings
 
 
 class GateConfig(Settings):
-    """Settings of the gate."""
+    """Settings of the gate. They decide whether a run is published, not what it is."""
+
+    PLACE: ClassVar[frozenset[str]] = frozenset(["metric", "tolerance"])
 
     metric: str = Field(
         "ndcg@10", description="figure that is compared, cross-fitted by user and item on the lists of as_of - horizon"

@@ -7,16 +7,24 @@ then removed: leftovers of a run that died, too.
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.errors import ContractBroken
 from shoprec.exports import files
+from shoprec.places import absolute
 
 MANIFEST = "manifest.json"
+
+_HASHED = "path string, bytes long, sha256 string"
+
+#: The name of a version's folder. Others in the same place are somebody else's.
+_VERSION = re.compile(r"v\d+")
 
 #: Spark's name for each format, and the options it is written with.
 _SPARK = {"parquet": ("parquet", {"compression": "zstd"}), "jsonl": ("json", {"ignoreNullFields": "false"})}
@@ -32,7 +40,7 @@ def export(
 
     :raises ContractBroken: two formats came out with different counts
     """
-    root = files.absolute(out.rstrip("/"))
+    root = absolute(out.rstrip("/"))
     version = _version(root) + 1
     files.remove(f"{root}/v{version}")
     written = documents.persist()
@@ -46,7 +54,7 @@ def export(
     manifest = {**facts, **counts[formats[0]], "version": version, "files": entries}
     files.write(f"{root}/{MANIFEST}", json.dumps(manifest, indent=2, sort_keys=True).encode())
     for name in files.folders(root):
-        if name.startswith("v") and name != f"v{version}":
+        if _VERSION.fullmatch(name) and name != f"v{version}":
             files.remove(f"{root}/{name}")
     return manifest
 
@@ -67,8 +75,7 @@ def _write(documents: DataFrame, root: str, folder: str, name: str, users_per_fi
 def _entries(documents: DataFrame, target: str, folder: str, name: str) -> list[dict[str, Any]]:
     spark, (form, _) = documents.sparkSession, _SPARK[name]
     parts = spark.read.format("binaryFile").option("pathGlobFilter", "part-*").load(target)
-    # Files are hashed where they are read, whole: users_per_file bounds their size.
-    hashed = parts.select(F.col("path"), F.col("length").alias("bytes"), F.sha2("content", 256).alias("sha256"))
+    hashed = parts.select("path", F.col("length").alias("bytes")).mapInArrow(_hashed, _HASHED)
     back = spark.read.schema(documents.schema).format(form).load(target)
     counted = back.groupBy(F.col("_metadata.file_name").alias("file")).agg(
         F.count("user_id").alias("users"),
@@ -86,6 +93,14 @@ def _entries(documents: DataFrame, target: str, folder: str, name: str) -> list[
     ]  # fmt: skip
 
 
+def _hashed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Adds the files' SHA-256, read in pieces: a file of many users is larger than a task's memory may be."""
+    for batch in batches:
+        digests = [files.sha256(path) for path in batch.column("path").to_pylist()]
+        columns = {name: batch.column(name) for name in batch.schema.names}
+        yield pa.RecordBatch.from_pydict({**columns, "sha256": pa.array(digests, pa.string())})
+
+
 def _totals(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     lists = ("all", "discovery")
     return {
@@ -99,7 +114,7 @@ def verify(out: str) -> dict[str, Any]:
 
     :raises ContractBroken: there is no manifest, or files are missing, surplus or changed; the message names them
     """
-    root = files.absolute(out.rstrip("/"))
+    root = absolute(out.rstrip("/"))
     content = files.read(f"{root}/{MANIFEST}")
     if content is None:
         raise ContractBroken(f"there is no {MANIFEST} in {root}: no export was finished there — run the job export")

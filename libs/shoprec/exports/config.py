@@ -1,6 +1,6 @@
 """Settings of the export."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from shoprec.settings import Settings
 
 class ExportConfig(Settings):
     """Settings of the job export."""
+
+    TARGET: ClassVar[frozenset[str]] = frozenset(["out"])
 
     out: str = Field("", description="folder or URI that receives the export; empty: <files>/exports/<run_id>")
     formats: tuple[Literal["parquet", "jsonl"], ...] = Field(

@@ -1,27 +1,15 @@
 """Files and folders on any store that pyarrow reaches: local folders, S3, GCS, Azure, HDFS."""
 
 import hashlib
-import re
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 
 from pyarrow import fs
 
+from shoprec.places import file_system
+
 #: Bytes read at once while hashing.
 _CHUNK = 1 << 20
-
-
-def place(uri: str) -> tuple[fs.FileSystem, str]:
-    """The store and the path of ``uri``: a URI, or a local path (relative ones from the working directory)."""
-    if re.match(r"^\w[\w+.-]*://", uri) or uri.startswith("file:"):
-        return fs.FileSystem.from_uri(re.sub(r"^file:/(?!/)", "file:///", uri))
-    return fs.LocalFileSystem(), absolute(uri)
-
-
-def absolute(uri: str) -> str:
-    """``uri`` as Spark and this module understand alike, whatever their working directories."""
-    return uri if re.match(r"^\w[\w+.-]*:", uri) else str(Path.cwd() / uri)
 
 
 def write(uri: str, content: bytes) -> None:
@@ -29,7 +17,7 @@ def write(uri: str, content: bytes) -> None:
 
     On a local or HDFS folder by renaming; object stores make an object visible only when it is whole.
     """
-    store, path = place(uri)
+    store, path = file_system(uri)
     folder, _, name = path.rpartition("/")
     store.create_dir(folder, recursive=True)
     if not _renames(store):
@@ -54,7 +42,7 @@ def save(folder: str, files: Mapping[str, bytes]) -> None:
 
 def read(uri: str) -> bytes | None:
     """The file's content; None where there is none."""
-    store, path = place(uri)
+    store, path = file_system(uri)
     if store.get_file_info(path).type == fs.FileType.NotFound:
         return None
     with store.open_input_stream(path) as stream:
@@ -63,28 +51,28 @@ def read(uri: str) -> bytes | None:
 
 def listing(folder: str) -> dict[str, int]:
     """Every file below ``folder``: path relative to it -> bytes. Empty where the folder is not there."""
-    store, path = place(folder)
+    store, path = file_system(folder)
     found = store.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
     return {one.path.removeprefix(f"{path.rstrip('/')}/"): one.size for one in found if one.type == fs.FileType.File}
 
 
 def folders(folder: str) -> list[str]:
     """Names of the folders directly below ``folder``."""
-    store, path = place(folder)
+    store, path = file_system(folder)
     found = store.get_file_info(fs.FileSelector(path, allow_not_found=True))
     return sorted(one.base_name for one in found if one.type == fs.FileType.Directory)
 
 
 def remove(folder: str) -> None:
     """Remove ``folder`` and all below; nothing happens where it is not there."""
-    store, path = place(folder)
+    store, path = file_system(folder)
     if store.get_file_info(path).type == fs.FileType.Directory:
         store.delete_dir(path)
 
 
 def sha256(uri: str) -> str:
     """SHA-256 of the file, hex, read in pieces."""
-    store, path = place(uri)
+    store, path = file_system(uri)
     digest = hashlib.sha256()
     with store.open_input_stream(path) as stream:
         while piece := stream.read(_CHUNK):

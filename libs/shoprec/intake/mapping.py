@@ -165,7 +165,13 @@ def _event_key(source: DataFrame, mapping: TableMapping, where: str) -> Column:
     """
     whole = F.md5(F.to_json("_raw"))
     parts = [resolved(source, sql, f"{where}, event_key") for sql in mapping.event_key] or [whole]
-    return F.concat_ws(":", F.lit(mapping.dataset), *(F.coalesce(part.cast("string"), F.lit("")) for part in parts))
+    return F.concat_ws(":", F.lit(mapping.dataset), *(_escaped(part.cast("string")) for part in parts))
+
+
+def _escaped(part: Column) -> Column:
+    r"""A part of a key, that unlike parts may never join to equal keys: ``:`` as ``\:``, null as ``\0``."""
+    plain = F.replace(F.replace(part, F.lit("\\"), F.lit("\\\\")), F.lit(":"), F.lit("\\:"))
+    return F.coalesce(plain, F.lit("\\0"))
 
 
 def _unfit(columns: list[Contract], table: Table) -> Column:

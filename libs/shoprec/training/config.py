@@ -12,7 +12,6 @@ Launcher = Literal["in_process", "horovod", "horovod_spark", "torch", "torch_dis
 class TrainingConfig(Settings):
     """Settings of the loop and of its launch, shared by all models that it trains."""
 
-    #: Settings that say how and where ranks run, not what comes out: a training may go on under others.
     PLACE: ClassVar[frozenset[str]] = frozenset(
         [
             "launcher",
@@ -64,7 +63,11 @@ class TrainingConfig(Settings):
         30, ge=5, le=3600, description="seconds after which ranks that wait for a rank that stopped give up"
     )
     silence_s: int = Field(
-        300, ge=10, le=86400, description="seconds without any sign of progress after which a training is ended"
+        300,
+        ge=10,
+        le=86400,
+        description="seconds without any sign of progress after which a training is ended "
+        "(launchers horovod and torch), or a rank that others wait for at a barrier is given up (torch)",
     )
     tracking: str = Field(
         "", description="MLflow tracking URI; '': SQLite below `files` on a local disk, else what the environment says"

@@ -17,10 +17,23 @@ from shoprec.training.config import TrainingConfig
 from shoprec.training.lanes import Lanes
 from shoprec.training.optimisers import Optimisers
 
-#: Seconds between two signs of life within an epoch.
+#: Seconds between two signs of life.
 SIGN_OF_LIFE_S = 5.0
 
 Report = Callable[[dict[str, Any]], None]
+
+
+def now_and_then(report: Report) -> Report:
+    """``report`` for what happens often: it passes on what it is told at most every ``SIGN_OF_LIFE_S`` seconds."""
+    spoke = time.monotonic()
+
+    def often(facts: dict[str, Any]) -> None:
+        nonlocal spoke
+        if time.monotonic() - spoke > SIGN_OF_LIFE_S:
+            spoke = time.monotonic()
+            report(facts)
+
+    return often
 
 
 class Trainable(Protocol):
@@ -92,6 +105,7 @@ def train(
         if collectives.rank == 0:
             checkpoints.write(epoch, tensors, _facts(epoch, history), history.best)
             report({"kind": "epoch", "epoch": epoch, "loss": history.loss[-1], "validation": history.validation[-1]})
+        collectives.barrier()  # the checkpoint may take longer than ranks wait for each other in a step
     if history.best != len(history.loss) - 1:
         saved = checkpoints.read(history.best)[0] if collectives.rank == 0 else {}
         _fill(tensors, saved, collectives)
@@ -143,16 +157,14 @@ def _epoch(
 ) -> float:
     """One passage over the samples: the mean loss, weighted, of all ranks."""
     totals = torch.zeros(2, dtype=torch.float64, device=task.device)
-    spoke = time.monotonic()
+    often = now_and_then(report)
     for number, rows in enumerate(lanes.batches(seed, epoch)):
         step = epoch * lanes.steps + number
         loss, weight = task.loss(rows, step)
         loss.backward()
         totals += exchange(task, loss.detach(), weight, collectives)
         optimisers.step(step / (config.epochs * lanes.steps))
-        if collectives.rank == 0 and time.monotonic() - spoke > SIGN_OF_LIFE_S:
-            spoke = time.monotonic()
-            report({"kind": "step", "epoch": epoch, "step": number + 1, "steps": lanes.steps})
+        often({"kind": "step", "epoch": epoch, "step": number + 1, "steps": lanes.steps})
     loss_sum, weight_sum = totals.tolist()
     mean = loss_sum / weight_sum
     if not math.isfinite(mean):

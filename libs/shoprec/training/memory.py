@@ -1,27 +1,11 @@
-"""How much memory a rank may use, and the refusal of what does not fit."""
+"""The refusal of a training that does not fit into memory."""
 
 from collections.abc import Mapping
-from pathlib import Path
-
-import psutil
 
 from shoprec.errors import ConfigError
 
 #: Bytes of a rank's process before it holds any data: Python, torch and Arrow.
 PROCESS = 350 << 20
-
-_CGROUP = Path("/sys/fs/cgroup")
-
-
-def free_bytes() -> int:
-    """Bytes that new processes can take on this machine, within the limit of this one's container."""
-    free = psutil.virtual_memory().available
-    try:
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        used = int((_CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):
-        return free
-    return free if limit == "max" else min(free, int(limit) - used)
 
 
 def check_fits(needs: Mapping[str, int], allowed: int, advice: str) -> None:

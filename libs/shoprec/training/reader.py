@@ -1,6 +1,6 @@
 """Reads a training snapshot by Arrow, in batches: no Spark, no Delta, no Python for each row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +18,12 @@ BATCH_ROWS = 65536
 class Snapshot:
     """A finished snapshot.
 
+    :param heard: called for each batch that is read, as a sign of life
     :raises ShoprecError: there is no manifest, or the files are not those that it names
     """
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(self, folder: Folder, heard: Callable[[], None] = lambda: None) -> None:
+        self._folder, self._heard = folder, heard
         try:
             self.manifest = Manifest.of_json(folder.read(MANIFEST))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -65,6 +66,7 @@ class Snapshot:
                 start += batch.num_rows
                 # Only then: of a negative length Arrow makes a batch of memory that is not its own.
                 if begin < end:
+                    self._heard()
                     yield batch.slice(begin, end - begin)
 
     def _refuse(self, name: str, found: str, told: str) -> None:

@@ -1,38 +1,21 @@
 """Files below a URI, on a local disk or an object store, by Arrow's file systems; files appear whole or not at all."""
 
 import uuid
-from pathlib import Path
 
 import pyarrow.fs as pafs
 
-from shoprec.errors import ConfigError
-
-
-def absolute(uri: str) -> str:
-    """``uri`` with a local path made absolute, so that it means the same in every process."""
-    return uri if "://" in uri or uri.startswith("file:") else str(Path(uri).absolute())
-
-
-def local_path(uri: str) -> Path | None:
-    """The local folder that ``uri`` names; None where it lies elsewhere."""
-    if uri.startswith("file:"):
-        return Path("/" + uri.removeprefix("file:").lstrip("/"))
-    return None if "://" in uri else Path(uri)
+from shoprec.places import absolute, file_system
 
 
 class Folder:
-    """One folder of a file system: names are relative to it, with '/' between their parts."""
+    """One folder of a file system: names are relative to it, with '/' between their parts.
+
+    :raises ConfigError: Arrow knows no such place
+    """
 
     def __init__(self, uri: str) -> None:
         self.uri = absolute(uri).rstrip("/")
-        local = local_path(self.uri)
-        try:
-            if local is not None:
-                self._base, self._root = pafs.LocalFileSystem(), str(local)
-            else:
-                self._base, self._root = pafs.FileSystem.from_uri(self.uri)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{self.uri} is no place that Arrow can open: {error} — set files") from error
+        self._base, self._root = file_system(self.uri)
 
     @property
     def fs(self) -> pafs.FileSystem:

@@ -13,12 +13,14 @@ class TorchCollectives:
     """Ranks joined by torch.distributed, whose launcher has put rank, size and address into the environment.
 
     :param timeout_s: seconds after which ranks that wait for one that stopped raise an error
+    :param patience_s: the same at a barrier, where they wait for work that one rank does alone
     """
 
-    def __init__(self, device: torch.device, timeout_s: int) -> None:
+    def __init__(self, device: torch.device, timeout_s: int, patience_s: int) -> None:
         # Some of an optimiser's state stays on the CPU, and NCCL knows no tensors there.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+        self._patient = dist.new_group(timeout=timedelta(seconds=patience_s), backend="gloo")
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self.local_rank = int(environ.get("LOCAL_RANK", "0"))
         self.local_size = int(environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -51,7 +53,7 @@ class TorchCollectives:
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
-        dist.barrier()
+        dist.barrier(self._patient)
 
     def close(self) -> None:
         """Leave the group."""

@@ -13,8 +13,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from shoprec.errors import ConfigError
+from shoprec.places import local_path
 from shoprec.training.config import TrainingConfig
-from shoprec.training.storage import Folder, local_path
+from shoprec.training.storage import Folder
 
 # MLflow looks at it when it is imported: nothing about a shop's trainings leaves by itself.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -95,7 +95,7 @@ def join(kind: str, config: TrainingConfig) -> Collectives:
     from shoprec.training.torch_distributed import TorchCollectives  # noqa: PLC0415
 
     on_gpu = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
-    return TorchCollectives(torch.device("cuda" if on_gpu else "cpu"), config.hang_s)
+    return TorchCollectives(torch.device("cuda" if on_gpu else "cpu"), config.hang_s, config.silence_s)
 
 
 def choose_device(config: TrainingConfig, collectives: Collectives) -> torch.device:

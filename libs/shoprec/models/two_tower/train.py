@@ -15,12 +15,13 @@ from shoprec.models.two_tower.tensors import Columns, Items, load_items, load_us
 from shoprec.models.two_tower.validation import load_held_out
 from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
-from shoprec.training.loop import facts_of, train
-from shoprec.training.memory import check_fits, free_bytes
+from shoprec.training.loop import Report, facts_of, now_and_then, train
+from shoprec.training.memory import check_fits
 from shoprec.training.reader import Snapshot, column
 from shoprec.training.storage import Folder
 from shoprec.training.weights import write_weights
 from shoprec.training.worker import Rank
+from shoprec.usage import free_bytes
 
 #: Items embedded at a time for the export.
 BLOCK = 65536
@@ -34,7 +35,8 @@ def train_two_tower(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
     :raises ConfigError: a rank needs more memory than it may use
     """
     config, group = TwoTowerConfig(**arguments["settings"]), rank.collectives
-    snapshot = Snapshot(Folder(arguments["snapshot"]))
+    often = now_and_then(rank.report)
+    snapshot = Snapshot(Folder(arguments["snapshot"]), lambda: often({"kind": "read"}))
     columns = Columns.of(snapshot)
     needs = bytes_needed(snapshot, columns, config, group.size)
     allowed = int(config.rank_memory_gib * 2**30) or free_bytes() // group.local_size
@@ -46,6 +48,7 @@ def train_two_tower(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
 
     lanes = Lanes(snapshot.rows("samples"), config.lanes, config.batch, group.rank, group.size)
     task = load_task(snapshot, columns, config, lanes, rank.device, arguments["seed"])
+    group.barrier()  # one rank may take longer to load than ranks wait for each other in a step
     checkpoints = Checkpoints(Folder(arguments["checkpoints"]), config.checkpoints)
     history = train(task, lanes, config, group, checkpoints, arguments["seed"], rank.report)
 
@@ -56,7 +59,7 @@ def train_two_tower(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
     group.barrier()
     with torch.no_grad(), precision(config, rank.device):
         export_users(task.model, snapshot, columns, config, rank, out)
-        export_items(task.model, task.items, rank, out)
+        export_items(task.model, task.items, rank, out, often)
     facts = facts_of(history, snapshot.rows("samples"), group.size)
     facts["bytes_needed"] = needs
     if group.rank == 0:
@@ -104,10 +107,11 @@ def export_users(
         _write(out, name, "user_idx", ids, model.embed_users(user))
 
 
-def export_items(model: TwoTower, items: Items, rank: Rank, out: Folder) -> None:
+def export_items(model: TwoTower, items: Items, rank: Rank, out: Folder, often: Report) -> None:
     """Write the embeddings of this rank's share of all items."""
     first, last = bounds(len(items.text_I), rank.collectives.rank, rank.collectives.size)
     for number, low in enumerate(range(first, last, BLOCK)):
+        often({"kind": "write"})
         ids = torch.arange(low, min(low + BLOCK, last), device=rank.device)
         name = f"items/part-{rank.collectives.rank:05d}-{number:05d}.parquet"
         _write(out, name, "item_idx", ids.cpu().numpy(), model.items(*items.of(ids)))
