@@ -1,5 +1,7 @@
 """What a job used, and what is free for the next."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -19,3 +21,33 @@ def test_a_containers_limit_counts_without_the_files_that_it_keeps_in_memory(
     assert usage.free_bytes() > 5000
     (tmp_path / "memory.max").write_text("5000\n")
     assert usage.free_bytes() == 4000
+
+
+def test_pages_that_forked_processes_share_count_once() -> None:
+    """Four processes by forks of one that holds 200 MiB: together little more than that, not four times as much."""
+    # Two forks make four processes, which say so once each.
+    child = (
+        "import os, time; held = bytearray(b'x') * (200 << 20); [os.fork() for _ in range(2)]; print(flush=True); "
+        "time.sleep(60)"
+    )
+    with usage.measured() as before:
+        pass
+    process = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        for _ in range(4):
+            process.stdout.readline()
+        with usage.measured() as used:
+            pass
+    finally:
+        for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+            one.kill()
+        process.wait()
+    assert 0.19 < used.peak_rss_gib - before.peak_rss_gib < 0.35
+
+
+def test_what_children_did_counts() -> None:
+    with usage.measured() as used:
+        subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 1.5: pass"], check=True)
+    assert 0.3 < used.cpu_seconds < 3
+    assert used.seconds > 2.5

@@ -19,8 +19,9 @@ _CGROUP = Path("/sys/fs/cgroup")
 class Usage:
     """Filled in while :func:`measured` is open and final once it has closed.
 
-    Memory is the sum of the processes' resident sets. Pages that forked workers share count once for each, so the
-    figure is an upper bound; the exact share would stop the JVM at every look for as long as its pages are walked.
+    Memory is the sum over the processes of what is resident. Pages that Python processes share (Spark forks its
+    workers, and all load the same libraries) are shared out among them, or they would count once for each; of other
+    processes, which share next to nothing, all counts: to walk its pages would hold up the JVM.
     """
 
     seconds: float = 0.0
@@ -34,7 +35,8 @@ class Usage:
         for process in _family():
             try:
                 with process.oneshot():
-                    resident += process.memory_info().rss
+                    shared_out = psutil.LINUX and process.name().startswith("python")
+                    resident += process.memory_full_info().pss if shared_out else process.memory_info().rss
                     times = process.cpu_times()
                     self._cpu[process.pid, process.create_time()] = times.user + times.system
             except psutil.Error:
