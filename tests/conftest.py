@@ -44,6 +44,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.databricks.delta.snapshotPartitions", "1")
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.python.daemon.module", "shoprec.workers")
         .config(map=UNCOMPILED)
         .config("spark.log.level", "ERROR")
         .getOrCreate()

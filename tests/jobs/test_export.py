@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from shoprec.contracts import TABLES
 from shoprec.contracts.gold import ITEM_FEATURES, RECOMMENDATIONS
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError
@@ -28,7 +27,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with six recommendations for three users and two for discovery; the run is not published yet."""
     folder = tmp_path_factory.mktemp("export-job")
     lake = Lake(spark, str(folder / "lake"))
-    lake.ensure(TABLES.values())
+    lake.ensure((RECOMMENDATIONS, ITEM_FEATURES, RUNS))
     put(lake, RECOMMENDATIONS, ROWS, as_of=AS_OF, run_id=RUN)
     put(lake, ITEM_FEATURES, [{"item_id": "i1", "name": "Bread"}, {"item_id": "i2"}], as_of=AS_OF, run_id=RUN)
     return lake

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from shoprec.context import JobContext
-from shoprec.contracts import TABLES, Column, Table
+from shoprec.contracts import Column, Table
 from shoprec.contracts.gold import CANDIDATES, ITEM_NEIGHBOURS, USER_INDEX
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.contracts.silver import INTERACTIONS
@@ -61,7 +61,7 @@ def purchases() -> list[tuple[str, str, date]]:
 
 def plant(lake: Lake, bought: list[tuple[str, str, date]]) -> None:
     """Write every table that the jobs read, for the as-of date and for one horizon earlier."""
-    lake.ensure(TABLES.values())
+    lake.ensure({*load_job("recommendations").reads, *load_job("recommendations").writes})
     months = sorted({day.isoformat()[:7] for _, _, day in bought})
     for month in months:
         rows = [event(*one) for one in bought if one[2].isoformat().startswith(month)]

@@ -28,9 +28,14 @@ def fitted_on(spark: SparkSession, table: pa.Table, settings: RankingConfig = SE
 
 
 @pytest.fixture(scope="module")
-def fitted(spark: SparkSession) -> Fitted:
+def table() -> pa.Table:
     # Out of fold by user and by item, trees learn from a quarter: it is to be enough to calibrate by.
-    return fitted_on(spark, planted_features(users=1600, items=40, seed=1)[0])
+    return planted_features(users=1600, items=40, seed=1)[0]
+
+
+@pytest.fixture(scope="module")
+def fitted(spark: SparkSession, table: pa.Table) -> Fitted:
+    return fitted_on(spark, table)
 
 
 def test_fusion_beats_each_source(fitted: Fitted) -> None:
@@ -50,14 +55,11 @@ def test_probabilities_are_calibrated_on_new_users(fitted: Fitted) -> None:
     assert score.mean() == pytest.approx(truth.mean(), rel=0.07)
 
 
-def test_it_repeats(spark: SparkSession) -> None:
+def test_it_repeats(spark: SparkSession, table: pa.Table, fitted: Fitted) -> None:
     """The same candidates, in another order, give the same model, calibration and figures."""
-    quick = SETTINGS.model_copy(update={"trees": 5})
-    table = planted_features(users=100, items=20, seed=4)[0]
-    shuffled = table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
-    one, two = fitted_on(spark, table, quick), fitted_on(spark, shuffled, quick)
-    assert one.rankers == two.rankers
-    assert one.gate == two.gate
+    again = fitted_on(spark, table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows))))
+    assert again.rankers == fitted.rankers
+    assert again.gate == fitted.gate
 
 
 def test_known_and_new_items_learn_apart(spark: SparkSession) -> None:
@@ -85,9 +87,8 @@ def test_known_and_new_items_learn_apart(spark: SparkSession) -> None:
         assert score[part & good].min() > score[part & ~good].max()
 
 
-def test_few_purchases_of_one_sort_are_learnt_from_together(spark: SparkSession) -> None:
-    quick = SETTINGS.model_copy(update={"trees": 5})
-    fitted = fitted_on(spark, planted_features(users=100, items=20, seed=4)[0], quick)
+def test_few_purchases_of_one_sort_are_learnt_from_together(fitted: Fitted) -> None:
+    """No planted item was bought before."""
     assert fitted.rankers.known == fitted.rankers.new
 
 
