@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -51,3 +52,17 @@ def test_what_children_did_counts() -> None:
         subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 1.5: pass"], check=True)
     assert 0.3 < used.cpu_seconds < 3
     assert used.seconds > 2.5
+
+
+def test_what_is_measured_within_and_beside_another_counts_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage, "INTERVAL", 0.05)
+    with usage.measured() as outer:
+        with usage.measured() as first:
+            pass
+        with usage.measured() as inner:
+            held = bytearray(b"x") * (100 << 20)
+            time.sleep(0.5)
+        del held
+    assert first.peak_rss_gib + 0.08 < inner.peak_rss_gib == outer.peak_rss_gib
+    assert 0 <= inner.cpu_seconds <= outer.cpu_seconds
+    assert first.seconds < inner.seconds < outer.seconds

@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-#: Seconds between two looks at the processes' memory.
-INTERVAL = 1.0
+#: Seconds between two looks at the processes.
+INTERVAL = 2.0
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -27,25 +27,63 @@ class Usage:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_rss_gib: float = 0.0
-    _cpu: dict[tuple[int, float], float] = field(default_factory=dict, repr=False)
 
-    def look(self) -> None:
-        """Take the memory and CPU time of this process and its descendants as they are now."""
-        resident = 0
+
+class _Watch:
+    """Looks at this process and its descendants once for all that is being measured: a look costs tens of ms."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: list[Usage] = []
+        self._running = False
+        self._cpu: dict[tuple[int, float], float] = {}
+
+    def begin(self, usage: Usage) -> float:
+        """Fill in ``usage`` from now on; the CPU-seconds seen so far."""
+        with self._lock:
+            self._open.append(usage)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, daemon=True).start()
+        return self.look()
+
+    def end(self, usage: Usage) -> float:
+        """Leave ``usage`` as it is from now on; the CPU-seconds seen so far."""
+        seen = self.look()
+        with self._lock:
+            # Not by equality: two that have just begun are equal.
+            self._open = [one for one in self._open if one is not usage]
+        return seen
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(INTERVAL)
+            with self._lock:
+                if not self._open:
+                    self._running = False
+                    return
+            self.look()
+
+    def look(self) -> float:
+        """Take memory and CPU time as they are now; CPU-seconds of processes that live and of those that have ended."""
+        resident, cpu = 0, {}
         for process in _family():
             try:
                 with process.oneshot():
                     shared_out = psutil.LINUX and process.name().startswith("python")
                     resident += process.memory_full_info().pss if shared_out else process.memory_info().rss
                     times = process.cpu_times()
-                    self._cpu[process.pid, process.create_time()] = times.user + times.system
+                    cpu[process.pid, process.create_time()] = times.user + times.system
             except psutil.Error:
                 continue
-        self.peak_rss_gib = max(self.peak_rss_gib, resident / 2**30)
+        with self._lock:
+            self._cpu |= {key: max(seconds, self._cpu.get(key, 0.0)) for key, seconds in cpu.items()}
+            for usage in self._open:
+                usage.peak_rss_gib = max(usage.peak_rss_gib, resident / 2**30)
+            return sum(self._cpu.values())
 
-    def total_cpu(self) -> float:
-        """CPU-seconds seen so far, of processes that live and of those that have ended."""
-        return sum(self._cpu.values())
+
+_WATCH = _Watch()
 
 
 def _family() -> list[psutil.Process]:
@@ -56,24 +94,13 @@ def _family() -> list[psutil.Process]:
 @contextmanager
 def measured() -> Iterator[Usage]:
     """Measure everything that runs inside the block. Processes shorter than the interval escape it."""
-    usage, done = Usage(), threading.Event()
-    usage.look()
-    before, started = usage.total_cpu(), time.monotonic()
-
-    def watch() -> None:
-        while not done.wait(INTERVAL):
-            usage.look()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    usage, started = Usage(), time.monotonic()
+    before = _WATCH.begin(usage)
     try:
         yield usage
     finally:
-        done.set()
-        watcher.join()
-        usage.look()
+        usage.cpu_seconds = _WATCH.end(usage) - before
         usage.seconds = time.monotonic() - started
-        usage.cpu_seconds = usage.total_cpu() - before
 
 
 def free_bytes() -> int:
