@@ -47,11 +47,21 @@ def test_pages_that_forked_processes_share_count_once() -> None:
     assert 0.19 < used.peak_rss_gib - before.peak_rss_gib < 0.35
 
 
-def test_what_children_did_counts() -> None:
-    with usage.measured() as used:
-        subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 1.5: pass"], check=True)
-    assert 0.3 < used.cpu_seconds < 3
-    assert used.seconds > 2.5
+def test_what_children_did_counts_after_their_end_too() -> None:
+    child = "import time\nwhile time.process_time() < 1: pass\nprint(flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
+    try:
+        with usage.measured() as ended:
+            assert process.stdout is not None
+            process.stdout.readline()
+            with usage.measured():  # A look while the child lives: what ends between two looks is not seen.
+                pass
+            process.kill()
+            process.wait()
+    finally:
+        process.kill()
+    assert 0.5 < ended.cpu_seconds < 2
+    assert ended.seconds > 0.5
 
 
 def test_what_is_measured_within_and_beside_another_counts_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
