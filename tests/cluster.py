@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyspark
 
-from tests.light_spark import JVM, UNCOMPILED
+from tests.light_spark import JVM, PLAIN
 
 ROOT = Path(__file__).parents[1]
 SPARK_HOME = Path(pyspark.__file__).parent
@@ -39,7 +39,7 @@ class Cluster:
         options += ["--conf", "spark.ui.enabled=false", "--conf", "spark.sql.shuffle.partitions=2"]
         options += ["--conf", "spark.databricks.delta.snapshotPartitions=2", "--conf", "spark.default.parallelism=2"]
         options += ["--driver-java-options", JVM, "--conf", f"spark.executor.extraJavaOptions={JVM}"]
-        options += [word for name, value in UNCOMPILED.items() for word in ("--conf", f"{name}={value}")]
+        options += [word for name, value in PLAIN.items() for word in ("--conf", f"{name}={value}")]
         return subprocess.run(
             [ROOT / "deploy/spark_submit.sh", *options, "--", *arguments],
             cwd=cwd,

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from shoprec.lake import Lake
-from tests.light_spark import JVM, UNCOMPILED
+from tests.light_spark import JVM, PLAIN
 from tests.small_run import small_run
 
 __all__ = ["small_run"]
@@ -45,7 +45,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.python.daemon.module", "shoprec.workers")
-        .config(map=UNCOMPILED)
+        .config(map=PLAIN)
         .config("spark.log.level", "ERROR")
         .getOrCreate()
     )

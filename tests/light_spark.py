@@ -3,5 +3,10 @@
 #: Without the JVM's second compiler, and with the collector that never works beside the program.
 JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
 
-#: Without code of Spark's own making.
-UNCOMPILED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+#: Without code of Spark's own making, and each query planned once: a third of the time went into planning small queries
+#: anew after each of their stages.
+PLAIN = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.light_spark import JVM, UNCOMPILED
+from tests.light_spark import JVM, PLAIN
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,7 +28,7 @@ SMALL = (
     "spark.master=local[2]",
     "spark.driver.memory=1500m",
     f"spark.driver.extraJavaOptions={JVM}",
-    *(f"{name}={value}" for name, value in UNCOMPILED.items()),
+    *(f"{name}={value}" for name, value in PLAIN.items()),
     "spark.sql.shuffle.partitions=2",
 )
 
