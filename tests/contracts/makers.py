@@ -13,11 +13,13 @@ from shoprec.models.als.config import AlsConfig
 from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemNeighboursConfig
 from shoprec.models.sources import KNOWN, CandidatesConfig, Drawn, Source
+from shoprec.models.spectral import model as spectral
+from shoprec.models.spectral.config import SpectralConfig
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.data import Inputs as TowerInputs
 from shoprec.models.two_tower.fit import fit as fit_towers
 from shoprec.training.storage import Folder
-from tests.contracts.planted import Planted
+from tests.contracts.planted import ITEMS, Planted
 
 #: What a model fits: name of the table -> rows. Lists fit nothing.
 Fitted = dict[str, DataFrame]
@@ -51,6 +53,13 @@ def drawn(fitted: Fitted) -> Drawn:
 def _als(shop: Planted, folder: Path) -> Fitted:
     config = AlsConfig(rank=6, iterations=8, blocks=2)
     users, items = als.fit(shop.samples, shop.user_index, shop.item_index, config, seed=5)
+    return {"users": users, "items": items}
+
+
+def _spectral(shop: Planted, folder: Path) -> Fitted:
+    config = SpectralConfig(rank=3, oversampling=ITEMS, passes=2, popularity=0.0, blocks=2)
+    with spectral.fitted(shop.samples, shop.user_index, shop.item_index, config, 5) as sides:
+        users, items = (side.localCheckpoint() for side in sides)
     return {"users": users, "items": items}
 
 
@@ -90,6 +99,7 @@ def _bought_together(shop: Planted, folder: Path) -> Fitted:
 
 MAKERS = (
     Maker("als", _als, learns=True),
+    Maker("spectral", _spectral, learns=True),
     Maker("two_tower", _two_tower, learns=True),
     Maker("item_knn", _similar, learns=True),
     Maker("bought_together", _bought_together, learns=True),

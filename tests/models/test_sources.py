@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from shoprec.models.sources import DEFAULT, KNOWN, CandidatesConfig
+from shoprec.contracts.gold import SOURCES
+from shoprec.models.sources import KNOWN, CandidatesConfig
 
 
 def test_names_take_the_sources_as_they_come():
@@ -11,8 +12,8 @@ def test_names_take_the_sources_as_they_come():
     assert list(told) == ["als", "buy_again"]
     assert (told["als"].kind, told["als"].new, told["als"].bought) == ("embeddings", 100, 50)
     assert (told["buy_again"].kind, told["buy_again"].new) == ("list", 0)
-    assert list(CandidatesConfig().sources) == list(DEFAULT)
-    assert set(DEFAULT) <= set(KNOWN)
+    assert list(CandidatesConfig().sources) == list(SOURCES)
+    assert set(SOURCES) <= set(KNOWN)
 
 
 def test_a_new_model_needs_one_line():

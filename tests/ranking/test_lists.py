@@ -68,10 +68,7 @@ def test_families_are_ordered_by_what_they_add_and_only_supporters_speak() -> No
 
 
 def test_every_feature_but_the_users_own_has_a_family_with_a_sentence() -> None:
-    kinds = {
-        name: family(name)
-        for name in feature_names(("als", "two_tower", "item_knn", "popular", "trending", "buy_again"))
-    }
+    kinds = {name: family(name) for name in feature_names(RankingConfig().sources)}
     known = {"repeat", "similar", "taste", "category", "brand", "offer", "price", "popular", "trend"}
     assert set(kinds.values()) == known | {""}
     assert {name for name, kind in kinds.items() if not kind} == {

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pyspark.sql import DataFrame
 
-from shoprec.contracts.gold import NEIGHBOUR_KINDS
+from shoprec.contracts.gold import NEIGHBOUR_KINDS, SOURCES
 from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemKnnConfig
 from shoprec.retrieval.inputs import Inputs
@@ -44,6 +44,7 @@ class Source(Settings):
 #: The sources that the suite comes with; a line here is what a new source needs.
 KNOWN: Mapping[str, Mapping[str, Any]] = {
     "als": {"kind": "embeddings"},
+    "spectral": {"kind": "embeddings"},
     "two_tower": {"kind": "embeddings"},
     "item_knn": {"kind": "neighbours", "of": "similar"},
     "bought_together": {"kind": "neighbours"},
@@ -52,14 +53,12 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     "buy_again": {"kind": "list", "new": 0, "bought": 150},
 }
 
-DEFAULT = ("als", "two_tower", "item_knn", "popular", "trending", "buy_again")
-
 
 class CandidatesConfig(Settings):
     """Which sources propose. A list of names takes them as they come; a mapping says more about each."""
 
     sources: dict[str, Source] = Field(
-        {name: Source(**KNOWN[name]) for name in DEFAULT},
+        {name: Source(**KNOWN[name]) for name in SOURCES},
         description="names, e.g. [als, popular], or name: {kind, of, new, bought, options}; unsaid values as they come",
         min_length=1,
     )
@@ -89,6 +88,8 @@ class Drawn:
 def candidates(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
     """The lists of one source: market, user_id, item_id, score, rank (1 … new + bought, by score).
 
+    What a user has sent back is left out; the list is that much shorter.
+
     :param drawn: ``embeddings(model)`` gives (user_id, vector) and (item_id, vector); ``neighbours(kind)`` gives
         item_id, neighbour_id, similarity
     """
@@ -102,6 +103,8 @@ def candidates(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataF
         scored = item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
     else:
         scored = _folder(of).propose(inputs, config, source.new, source.bought)
+    if inputs.sent_back is not None:
+        scored = scored.join(inputs.sent_back, on=["user_id", "item_idx"], how="left_anti")
     return ranked(scored, inputs.users, inputs.items)
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from shoprec.contracts.gold import SOURCES
 from shoprec.settings import Settings
 
 #: Columns of user_profiles that the ranker sees, as user_<name>.
@@ -36,9 +37,7 @@ class RankingConfig(Settings):
     """Settings of the job recommendations."""
 
     sources: tuple[str, ...] = Field(
-        ("als", "two_tower", "item_knn", "popular", "trending", "buy_again"),
-        min_length=1,
-        description="sources that are fused; candidates of others are left out",
+        SOURCES, min_length=1, description="sources that are fused; candidates of others are left out"
     )
     k: int = Field(50, ge=20, le=200, description="items a list, 20 to 200")
     half_life_days: float = Field(60, ge=1, le=1000, description="days after which a purchase counts half, 1 to 1000")

@@ -76,7 +76,8 @@ def fit(
         sample.unpersist()
         rows.unpersist()
     gate = _gate(figures)
-    progress(f"ndcg@{GATE_DEPTH} {gate[f'ndcg@{GATE_DEPTH}']:.4f} out of fold; sources {gate['sources']}")
+    alone = ", ".join(f"{source} {figure:.4f}" for source, figure in gate["sources"].items())
+    progress(f"ndcg@{GATE_DEPTH} {gate[f'ndcg@{GATE_DEPTH}']:.4f} out of fold; sources alone: {alone}")
     facts = {
         "gate": gate,
         "settings": settings.model_dump(),

@@ -17,6 +17,7 @@ class Inputs:
     ``users``: user_id, market (home), seen array<int> (numbers of the items ever bought, null: none).
     ``items``: item_id, item_idx.
     ``hold``: of rows that a source reads several times, the same rows, which may be computed once.
+    ``sent_back``: user_id, item_idx of what a user bought and returned in full (see ``sent_back_of``; None: nothing).
     """
 
     purchases: DataFrame
@@ -24,6 +25,7 @@ class Inputs:
     items: DataFrame
     as_of: date
     hold: Callable[[DataFrame], DataFrame] = lambda rows: rows
+    sent_back: DataFrame | None = None
 
 
 def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:
@@ -39,6 +41,19 @@ def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
     lines = interactions.where(known).join(item_index.select("item_id", "item_idx"), on="item_id", how="inner")
     basket = F.coalesce("basket_id", F.concat_ws("/", F.lit("day"), "user_id", day.cast("string")))
     return lines.select("user_id", "item_idx", "market", basket.alias("basket_id"), day.alias("day"))
+
+
+def sent_back_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:
+    """user_id, item_idx of the pairs of which at least as many units were returned before ``as_of`` as were bought.
+
+    :param interactions: user_id, item_id, event_at, type, quantity (< 0 for returns)
+    :param item_index: item_id, item_idx
+    """
+    moved = F.col("type").isin("purchase", "return") & (F.col("event_at") < F.lit(as_of).cast("timestamp"))
+    pairs = interactions.where(moved).groupBy("user_id", "item_id")
+    returned = F.count_if(F.col("type") == "return") > 0
+    back = pairs.agg(F.sum("quantity").alias("kept"), returned.alias("returned")).where("returned AND kept <= 0")
+    return back.join(item_index, on="item_id", how="inner").select("user_id", "item_idx")
 
 
 def users_with_seen(user_index: DataFrame, purchases: DataFrame) -> DataFrame:

@@ -1,0 +1,1 @@
+"""The strongest directions of who chose what, by randomised singular value decomposition."""
