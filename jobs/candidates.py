@@ -13,7 +13,7 @@ from shoprec.contracts.gold import (
 from shoprec.contracts.silver import INTERACTIONS
 from shoprec.job import Job, JobContext, cli
 from shoprec.models.sources import CandidatesConfig, Drawn, candidates
-from shoprec.retrieval.inputs import Inputs, purchases_of, users_with_seen
+from shoprec.retrieval.inputs import Inputs, purchases_of, sent_back_of, users_with_seen
 from shoprec.reuse import holding, reused
 
 
@@ -24,15 +24,17 @@ def run(job: JobContext) -> None:
         embeddings=lambda model: (job.read(USER_EMBEDDINGS, model=model), job.read(ITEM_EMBEDDINGS, model=model)),
         neighbours=lambda kind: job.read(ITEM_NEIGHBOURS, kind=kind),
     )
+    interactions = job.read(INTERACTIONS)
     with (
-        reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases,
+        reused(purchases_of(interactions, items, job.as_of)) as purchases,
+        reused(sent_back_of(interactions, items, job.as_of)) as sent_back,
         reused(users_with_seen(job.read(USER_INDEX), purchases)) as users,
     ):
         seconds = {}
         for name, source in job.settings.sources.items():
             started = time.monotonic()
             with holding() as hold:
-                inputs = Inputs(purchases, users, items, job.as_of, hold)
+                inputs = Inputs(purchases, users, items, job.as_of, hold, sent_back)
                 job.write(candidates(name, source, inputs, drawn), CANDIDATES, source=name)
             seconds[name] = round(time.monotonic() - started, 1)
             job.progress(f"{name} in {seconds[name]} s")

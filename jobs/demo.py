@@ -14,7 +14,7 @@ from typing import Any
 from shoprec.contracts import TABLES, Table
 from shoprec.contracts.gold_runs import JOB_RUNS, METRICS
 from shoprec.evaluation.summary import summary, summary_table
-from shoprec.job import Job, JobContext, exit_codes, load_config, opened, say
+from shoprec.job import Job, JobContext, day, exit_codes, load_config, opened, say
 from shoprec.lake import Lake
 from shoprec.pipeline import judge, run_pipeline
 from shoprec.usage import measured
@@ -37,9 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     form = argparse.ArgumentParser(
         prog="demo.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    form.add_argument(
-        "--as-of", type=date.fromisoformat, default=AS_OF, metavar="DATE", help="yyyy-mm-dd (default: %(default)s)"
-    )
+    form.add_argument("--as-of", type=day, default=AS_OF, metavar="DATE", help="yyyy-mm-dd (default: %(default)s)")
     form.add_argument(
         "--shop", default="completejourney", help="name in conf/shops, or a YAML file (default: %(default)s)"
     )

@@ -5,7 +5,7 @@ Started again with the same arguments it goes on where it ended; finished jobs a
 
 from collections.abc import Sequence
 
-from shoprec.job import Job, JobContext, exit_codes, load_config, opened, parser
+from shoprec.job import Job, JobContext, exit_codes, load_config, opened, parser, say
 from shoprec.pipeline import run_pipeline
 
 
@@ -19,11 +19,17 @@ JOB = Job(name="pipeline", about=__doc__, run=run)
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The pipeline's own main: its jobs are recorded one by one, not as one."""
-    args = parser("pipeline.py", __doc__).parse_args(argv)
+    args = parser(JOB).parse_args(argv)
     with exit_codes():
         told = load_config(args.env, args.shop, args.settings)
         with opened(told) as lake:
-            run_pipeline(told, lake, args.as_of, args.run_id or told.run_id(args.as_of))
+            run_id = args.run_id or told.run_id(args.as_of)
+            run_pipeline(told, lake, args.as_of, run_id)
+        judged_at = told.date_at(args.as_of, 1)
+        say(
+            f"run {run_id} is published and exported; when all of {told.horizon} days is known, judge it with the same "
+            f"--shop, --env and --set:\n  jobs/metrics.py --as-of {judged_at}\n  jobs/report.py --as-of {judged_at}"
+        )
 
 
 if __name__ == "__main__":

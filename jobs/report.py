@@ -1,5 +1,6 @@
 """report: one self-contained page on a judged run: quality, examples with their reasons, data, time and training."""
 
+import json
 from datetime import timedelta
 
 from pyspark.sql import functions as F
@@ -28,6 +29,7 @@ def run(job: JobContext) -> None:
             f"jobs/metrics.py --as-of {job.as_of} --run-id {job.run_id} first"
         )
     refused = job.read(QUARANTINE).groupBy("table", "dataset", "reason").agg(F.count(F.lit(1)).alias("rows"))
+    job_runs = [row.asDict() for row in job.lake.read(JOB_RUNS, run_id=job.run_id).collect()]
     data = ReportData(
         shop=job.shop.name,
         about=job.shop.about,
@@ -37,11 +39,12 @@ def run(job: JobContext) -> None:
         horizon=job.horizon,
         seed=job.seed,
         metrics=metrics,
-        job_runs=[row.asDict() for row in job.lake.read(JOB_RUNS, run_id=job.run_id).collect()],
+        job_runs=job_runs,
         reconciliation=[row.asDict() for row in job.read(RECONCILIATION).collect()],
         refused=[row.asDict() for row in refused.orderBy(F.desc("rows"), "table", "reason").limit(REASONS).collect()],
         examples=_examples(job),
-        settings={name: settings.model_dump(mode="json") for name, settings in job.config.jobs.items()},
+        # Those that the jobs ran with: this one may have been told others.
+        settings={row["job"]: told for row in job_runs if (told := json.loads(row["detail"]).get("settings"))},
     )
     out = job.settings.out or f"{job.files}/reports/{job.run_id}/report.html"
     files.write(out, render(data).encode())

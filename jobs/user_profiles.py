@@ -21,7 +21,7 @@ def run(job: JobContext) -> None:
         seen = seen_basket_items(exposed(lines, job.read(PROMOTIONS), job.as_of))
         pairs = user_pairs(seen, items, job.settings.half_life_days)
         with reused(baskets(lines), "user_id") as own_baskets, reused(pairs, "user_id") as own_pairs:
-            profiles = user_profiles(lines, own_baskets, own_pairs, users, job.settings)
+            profiles = user_profiles(lines, own_baskets, own_pairs, users, job.shop.time_zone, job.settings)
             job.write(profiles, USER_PROFILES)
 
 

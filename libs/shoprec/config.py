@@ -55,13 +55,15 @@ class Config:
             "horizon": self.horizon,
             "seed": self.seed,
             "graph": self.graph.model_dump(mode="json"),
-            "jobs": {
-                name: settings.model_dump(mode="json", exclude=settings.PLACE | settings.TARGET)
-                for name, settings in sorted(self.jobs.items())
-            },
+            "jobs": {name: self.decisive(name) for name in sorted(self.jobs)},
             "code": resources.code_digest(),
         }
         return _sha256(told)
+
+    def decisive(self, job: str) -> dict[str, Any]:
+        """The settings of ``job`` that decide what it makes."""
+        settings = self.jobs.get(job)
+        return settings.model_dump(mode="json", exclude=settings.PLACE | settings.TARGET) if settings else {}
 
     def job_digest(self, job: str) -> str:
         """SHA-256 of all that decides what ``job`` does in a run: the run's, and where the job puts what it makes."""

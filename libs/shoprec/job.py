@@ -3,11 +3,14 @@
 import argparse
 import json
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NoReturn
+
+from pyspark.sql import SparkSession
 
 from shoprec import config, resources
 from shoprec.context import Job, JobContext, say
@@ -42,6 +45,8 @@ def opened(told: config.Config, tables: Iterable[Table] = tuple(TABLES.values())
 
     :param tables: those that are made where they are missing (default: all)
     """
+    if SparkSession.getActiveSession() is None:
+        say("starting Spark …")
     spark, started = open_session(told.env)
     try:
         lake = Lake(spark, told.env.tables)
@@ -51,6 +56,14 @@ def opened(told: config.Config, tables: Iterable[Table] = tuple(TABLES.values())
     finally:
         if started:
             spark.stop()
+
+
+def rows_by_table(written: Sequence[Written]) -> Mapping[str, int]:
+    """How many rows went to each table."""
+    rows: dict[str, int] = {}
+    for one in written:
+        rows[one.table] = rows.get(one.table, 0) + one.rows
+    return rows
 
 
 def done_before(lake: Lake, run_id: str, told: config.Config) -> set[tuple[str, date]]:
@@ -74,8 +87,8 @@ def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str)
         "settings_hash": told.job_digest(job.name),
         "versions_read": _json(versions),
         "versions_written": _json({w.table: w.version for w in context.written}),
-        "rows_written": _json(_rows(context.written)),
-        "detail": _json(context.detail),
+        "rows_written": _json(rows_by_table(context.written)),
+        "detail": _json({"settings": told.decisive(job.name), **context.detail}),
         "started_at": started.replace(tzinfo=None),
         "seconds": usage.seconds,
         "cpu_seconds": usage.cpu_seconds,
@@ -101,13 +114,6 @@ def _refuse_without_inputs(job: Job, lake: Lake, run_id: str) -> None:
                 f"{job.name} reads {table.name}, of which run {run_id} has no rows — run the jobs before it with the "
                 "same --as-of and --set, or name the run that made them with --run-id; settings and code name a run"
             )
-
-
-def _rows(written: Sequence[Written]) -> Mapping[str, int]:
-    rows: dict[str, int] = {}
-    for one in written:
-        rows[one.table] = rows.get(one.table, 0) + one.rows
-    return rows
 
 
 def _json(value: Any) -> str:
@@ -158,22 +164,31 @@ def _default_run(job: Job, told: config.Config, lake: Lake, as_of: date) -> str:
     return published["run_id"]
 
 
-def parser(name: str, about: str, reads: Sequence[Table] = (), writes: Sequence[Table] = ()) -> argparse.ArgumentParser:
-    """The arguments that every job takes; --help says what the job reads and writes."""
+def day(text: str) -> date:
+    """A date of the command line."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date yyyy-mm-dd") from error
+
+
+def parser(job: Job) -> argparse.ArgumentParser:
+    """The arguments that every job takes; --help says what the job reads and writes, and its settings."""
     tables = [
         f"  {word:<7}{', '.join(f'{t.layer}.{t.name}' for t in some)}"
-        for word, some in (("reads", reads), ("writes", writes))
+        for word, some in (("reads", job.reads), ("writes", job.writes))
         if some
     ]
+    codes = "exit codes: 0 done, 2 bad arguments or configuration, 3 a contract was broken, 1 anything else"
     form = argparse.ArgumentParser(
-        prog=name,
-        description=about.strip() + ("\n\n" + "\n".join(tables) if tables else ""),
-        epilog="exit codes: 0 done, 2 bad arguments or configuration, 3 a contract was broken, 1 anything else",
+        prog=f"{job.name}.py",
+        description=job.about.strip() + ("\n\n" + "\n".join(tables) if tables else ""),
+        epilog=_settings_help(job) + codes,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     form.add_argument(
         "--as-of",
-        type=date.fromisoformat,
+        type=day,
         required=True,
         metavar="DATE",
         help="yyyy-mm-dd: the job sees what was known before",
@@ -194,9 +209,24 @@ def parser(name: str, about: str, reads: Sequence[Table] = (), writes: Sequence[
     return form
 
 
+def _settings_help(job: Job) -> str:
+    """Each setting with the value that it has unless told, and what it means."""
+    fields = job.settings.model_fields
+    if not fields:
+        return ""
+    usual = job.settings(**config.load_graph().entry(job.name).settings).model_dump(mode="json")
+    lines = ["settings, with their values where neither the shop's YAML nor --set says another:"]
+    for name, field in fields.items():
+        value = usual[name]
+        told = ", ".join(map(str, value)) if isinstance(value, list | dict) else json.dumps(value)
+        lines.append(f"  {job.name}.{name}={told}")
+        lines += textwrap.wrap(field.description or "", 96, initial_indent="      ", subsequent_indent="      ")
+    return "\n".join([*lines, "", ""])
+
+
 def cli(job: Job, argv: Sequence[str] | None = None) -> None:
     """A job's main: arguments, run, exit code."""
-    form = parser(f"{job.name}.py", job.about, job.reads, job.writes)
+    form = parser(job)
     at = "work N horizons from --as-of, for the same run: -1 for what the ranker learns on (default: %(default)s)"
     form.add_argument("--at", type=int, default=0, metavar="N", help=at)
     told = form.parse_args(argv)

@@ -8,9 +8,9 @@ from graphlib import TopologicalSorter
 
 from shoprec.config import Config
 from shoprec.contracts.gold_runs import RUNS
-from shoprec.errors import ShoprecError
+from shoprec.errors import ConfigError, ShoprecError
 from shoprec.graph import JobEntry, Node, nodes
-from shoprec.job import done_before, load_job, perform, say
+from shoprec.job import done_before, load_job, perform, rows_by_table, say
 from shoprec.lake import Lake
 from shoprec.session import label_thread
 
@@ -44,6 +44,8 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
             if finished.exception() is not None:
                 pool.shutdown(cancel_futures=True)
                 place = f"{node.job} for {told.date_at(as_of, node.at)}"
+                if node.at < 0:
+                    place += f" ({-node.at * told.horizon} days before the run's date: the ranker learns there)"
                 raise _with_place(finished.exception(), place, lake, run_id, len(before) - ended)
             ended += 1
             say(f"[{ended:>2}/{len(before)}] {finished.result()}")
@@ -63,17 +65,15 @@ def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
     started = time.monotonic()
     label_thread(lake.spark, f"{name} for {day}")
     context = perform(load_job(name), told, lake, day, run_id)
-    rows = ", ".join(f"{written.rows:,} rows to {written.table}" for written in context.written)
+    rows = ", ".join(f"{rows:,} rows to {table}" for table, rows in rows_by_table(context.written).items())
     return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"
 
 
 def _with_place(error: BaseException, place: str, lake: Lake, run_id: str, left: int) -> BaseException:
     if isinstance(error, ShoprecError):
         seen = "nothing of it is published" if lake.read(RUNS, run_id=run_id).isEmpty() else "it is published already"
-        error.args = (
-            f"{place}: {error}\n(run {run_id} stopped with {left} jobs left; {seen}; the same command goes on from "
-            "here)",
-        )
+        again = "" if isinstance(error, ConfigError) else "; the same command goes on from here"
+        error.args = (f"{place}: {error}\n(run {run_id} stopped with {left} jobs left; {seen}{again})",)
     return error
 
 

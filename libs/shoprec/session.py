@@ -1,5 +1,6 @@
 """The one place where a Spark session is made; a session that is there already is used as it is."""
 
+import logging
 import os
 import shutil
 import sys
@@ -32,6 +33,7 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
 
     :raises ConfigError: Java is missing, or the machine has less free memory than the environment asks for
     """
+    _quiet_pyspark()
     there = SparkSession.getActiveSession()
     if there is None and "DATABRICKS_RUNTIME_VERSION" in os.environ:
         there = SparkSession.builder.getOrCreate()
@@ -45,7 +47,7 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
         check_java()
     check_memory(env.memory_gib)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    told = _sql(env.spark) if submitted else {**env.spark, **_quiet(env.spark)}
+    told = _sql(env.spark) if submitted else {**_places(env.files), **env.spark, **_quiet(env.spark)}
     builder = SparkSession.builder.appName("shoprec")
     for key, value in {**told, **DELTA, **RESULTS}.items():
         builder = builder.config(key, value)
@@ -53,6 +55,11 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
         return builder.getOrCreate(), True
     except PySparkException as error:
         raise ConfigError(f"Spark did not start: {error} — see the lines above") from error
+
+
+def _quiet_pyspark() -> None:
+    # It would put kilobytes of JSON, with the JVM's whole stack, before each error that is told in words.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
 
 
 def label_thread(spark: SparkSession, text: str) -> None:
@@ -90,6 +97,15 @@ def check_memory(needed_gib: float) -> None:
 
 def _sql(settings: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in settings.items() if k.startswith(("spark.sql.", "spark.databricks."))}
+
+
+def _places(files: str) -> dict[str, str]:
+    # ALS cuts its lineage by checkpoints.
+    return {
+        "spark.checkpoint.dir": f"{files}/checkpoints",
+        "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
+        "spark.sql.warehouse.dir": f"{files}/warehouse",
+    }
 
 
 def _quiet(told: Mapping[str, str]) -> dict[str, str]:

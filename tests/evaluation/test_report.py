@@ -140,6 +140,14 @@ def test_verdicts_follow_the_interval(by: float, verdict: str) -> None:
     assert [test["metric"] for test in found] == ["ndcg@10", "recall@20", "precision@10", "hit_rate@10", "auc"]
 
 
+@pytest.mark.parametrize(("by", "said", "unsaid"), [(0.1, "+33.3%", ">level<"), (0.005, ">level<", "+1.7%")])
+def test_a_change_is_shown_large_only_where_it_is_clear(by: float, said: str, unsaid: str) -> None:
+    metrics = [*figures("fused", 0.3 + by), *figures("als", 0.3), *figures("fused - als", by, p_value=0.5)]
+    html = render(ReportData("corner", "", "run-7", E, D, 14, 42, metrics, []))
+    assert said in html
+    assert unsaid not in html
+
+
 def test_a_run_without_fused_lists_jobs_or_reconciliation_has_a_page(data: ReportData) -> None:
     html = render(ReportData("corner", "", "run-7", E, D, 14, 42, figures("als", 0.3), []))
     assert _Page(html).open == []

@@ -71,6 +71,11 @@ def test_parquet_and_json_lines_hold_the_same(exported: tuple[Path, dict]) -> No
     assert parquet == {line["user_id"]: line for line in read_jsonl(out, manifest)}
 
 
+def test_a_small_shops_lists_are_one_file_however_they_were_made(lines: DataFrame, tmp_path: Path) -> None:
+    manifest = export(lines.repartition(5), str(tmp_path), ("jsonl",), 100, {})
+    assert [entry["users"] for entry in manifest["files"]] == [USERS]
+
+
 def test_the_manifests_counts_and_hashes_hold(exported: tuple[Path, dict]) -> None:
     """Counted and hashed by other means: 1 + … + 7 items in 'all', four in 'discovery'; at most 3 users a file."""
     out, manifest = exported

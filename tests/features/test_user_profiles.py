@@ -24,7 +24,7 @@ def make(spark, settings=SETTINGS):
     lines = shop.kept(spark, known_lines(shop.events(spark), shop.AS_OF))
     seen = seen_basket_items(exposed(lines, shop.promotions(spark), shop.AS_OF))
     pairs = shop.kept(spark, user_pairs(seen, shop.items(spark), settings.half_life_days))
-    return user_profiles(lines, shop.kept(spark, baskets(lines)), pairs, shop.users(spark), settings)
+    return user_profiles(lines, shop.kept(spark, baskets(lines)), pairs, shop.users(spark), "Asia/Tokyo", settings)
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +86,12 @@ def test_stage_by_own_rhythm(profiles):
 
 def test_hours_and_weekdays(profiles):
     one = profiles["u1"]
-    assert one["hour_shares"] == pytest.approx([2 / 3 if h == 10 else 1 / 3 if h == 22 else 0 for h in range(24)])
-    assert one["weekday_shares"] == pytest.approx([1 / 3, 0, 0, 1 / 3, 0, 1 / 3, 0])
+    # By the shop's clock, nine hours ahead of the lake's: 19 h twice, and Saturday 22 h is Sunday 7 h.
+    assert one["hour_shares"] == pytest.approx([2 / 3 if h == 19 else 1 / 3 if h == 7 else 0 for h in range(24)])
+    assert one["weekday_shares"] == pytest.approx([1 / 3, 0, 0, 1 / 3, 0, 0, 1 / 3])
     assert one["weekend_share"] == pytest.approx(1 / 3)
-    # Two baskets at 10 h and one twelve hours away: what is left of three vectors is one, at 10 h.
-    assert one["usual_hour"] == pytest.approx(10)
+    # Two baskets at 10 h and one twelve hours away: what is left of three vectors is one, at 19 h.
+    assert one["usual_hour"] == pytest.approx(19)
     assert one["hour_focus"] == pytest.approx(1 / 3)
 
 

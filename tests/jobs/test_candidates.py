@@ -4,8 +4,10 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import CANDIDATES
+from shoprec.contracts.silver import INTERACTIONS
 from tests.contracts.planted import NEWCOMER, USERS, bought_by
 from tests.jobs.planted_sources import planted_lake, run
 
@@ -75,3 +77,18 @@ def test_two_writers_of_different_sources_both_succeed(lake, context):
         for job in [both.submit(run, lake, "candidates", sources={n: SOURCES[n]}) for n in ("popular", "buy_again")]:
             job.result()
     assert {source: slice_of(lake, source) for source in SOURCES} == before
+
+
+def test_what_was_returned_in_full_is_offered_by_no_source(lake, context):
+    before = {source: slice_of(lake, source) for source in SOURCES}
+    user, item = next(pair for pair, (_, rank, _) in before["buy_again"].items() if rank == 1)
+    assert sum((user, item) in pairs for pairs in before.values()) > 1
+    sale = lake.read(INTERACTIONS).where((F.col("user_id") == user) & (F.col("item_id") == item))
+    back = sale.withColumns({"type": F.lit("return"), "quantity": -F.col("quantity")})
+    back.write.format("delta").mode("append").save(lake.location(INTERACTIONS))
+    run(lake, "candidates", sources=SOURCES)
+    after = {source: slice_of(lake, source) for source in SOURCES}
+    for source, pairs in before.items():
+        assert set(after[source]) == set(pairs) - {(user, item)}
+    ranks = sorted(rank for (who, _), (_, rank, _) in after["buy_again"].items() if who == user)
+    assert ranks == list(range(1, len(ranks) + 1))

@@ -46,7 +46,9 @@ def filled(spark, tmp_path_factory):
 
 def run(lake, name):
     job = load_job(name)
-    told = SimpleNamespace(shop=None, jobs={name: SETTINGS.get(name) or job.settings()})
+    told = SimpleNamespace(
+        shop=SimpleNamespace(time_zone="Asia/Tokyo"), jobs={name: SETTINGS.get(name) or job.settings()}
+    )
     job.run(context := JobContext(job, told, lake, shop.AS_OF, "run"))
     return context
 

@@ -22,7 +22,7 @@ def test_a_run_that_was_not_judged_is_refused(lists: Lists) -> None:
 
 def test_the_page_of_a_judged_run(lists: Lists) -> None:
     training = {"epochs": [1, 2], "loss": [3.0, 2.0], "val": [0.1, 0.2], "best_epoch": 2, "samples": 10, "ranks": 2}
-    lists.add_job_runs(metrics=lists.judged.detail, two_tower={"training": training})
+    lists.add_job_runs(metrics=lists.judged.detail, two_tower={"training": training, "settings": {"epochs": 77}})
     lists.add_intake()
     context = lists.run("report", items=1)
 
@@ -33,6 +33,7 @@ def test_the_page_of_a_judged_run(lists: Lists) -> None:
     for wanted in ("A corner shop", "run-7", "1 further buyers", "no user", "10 read", "two_tower", "lapsed",
                    "4 baskets in 30 days", "Item D", "Because of d", "50.0%"):  # fmt: skip
         assert wanted in html, wanted
+    assert "&#34;epochs&#34;: 77" in html  # what the run was told, not what the report would be
     assert "Item A" not in html  # second in every list of fused: one item was asked for
     # One user of each stage: u1 or u2 (active), u3 (lapsed), u4 (new)
     assert sum(f"User {user}<" in html for user in ("u1", "u2")) == 1

@@ -1,11 +1,12 @@
 """What sources start from, by hand."""
 
 from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 from pyspark.sql import functions as F
 
-from shoprec.retrieval.inputs import decay, exact_sum, purchases_of, users_with_seen
+from shoprec.retrieval.inputs import decay, exact_sum, purchases_of, sent_back_of, users_with_seen
 
 AS_OF = date(2020, 3, 1)
 
@@ -32,6 +33,29 @@ def test_only_purchases_of_indexed_items_before_the_day_count(spark):
         ("u", 7, "a", "b1", date(2020, 2, 28)),
         ("u", 8, "a", "day/u/2020-02-29", date(2020, 2, 29)),
     }
+
+
+def test_what_was_returned_in_full_was_sent_back(spark):
+    columns = "user_id string, item_id string, event_at timestamp, type string, quantity decimal(18,3)"
+    days = [datetime(2020, 2, day) for day in (1, 8, 20)]
+    lines = [
+        ("u", "whole", 0, "purchase", 1), ("u", "whole", 2, "return", -1),
+        ("u", "part", 0, "purchase", 2), ("u", "part", 1, "return", -1),
+        ("u", "again", 0, "purchase", 1), ("u", "again", 1, "return", -1), ("u", "again", 2, "purchase", 1),
+        ("u", "kept", 0, "purchase", 1),
+        ("v", "whole", 0, "purchase", 1), ("v", "whole", 1, "view", 0),
+        ("v", "before our time", 1, "return", -1),
+        ("v", "unknown", 0, "purchase", 1), ("v", "unknown", 1, "return", -1),
+    ]  # fmt: skip
+    rows = [(user, item, days[day], kind, Decimal(units)) for user, item, day, kind, units in lines]
+    rows += [("v", "kept", days[0], "purchase", Decimal(1)), ("v", "kept", datetime(2020, 3, 1), "return", Decimal(-1))]
+    named = ("whole", "part", "again", "kept", "before our time")
+    items = spark.createDataFrame(list(zip(named, range(5), strict=True)), "item_id string, item_idx int")
+    found = sent_back_of(spark.createDataFrame(rows, columns), items, AS_OF).collect()
+    assert sorted((row["user_id"], named[row["item_idx"]]) for row in found) == [
+        ("u", "whole"),
+        ("v", "before our time"),
+    ]
 
 
 def test_seen_items_are_distinct_and_every_user_of_the_index_is_there(spark):

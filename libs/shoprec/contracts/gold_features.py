@@ -66,7 +66,7 @@ USER_PROFILES = Table(
         Column("return_rate", "double", "lines returned per line bought", low=0),
         Column("rhythm", "double", "recency over the gap that is expected of the user; 1: due now", low=0),
         Column("stage", "string", "lifecycle stage, by the user's own rhythm", allowed=STAGES),
-        # habits: shares of baskets
+        # habits: shares of baskets, by the shop's clock
         Column("hour_shares", "array<float>", "share of baskets by hour of day, 24 from 0 h, sum 1", low=0, high=1),
         Column("weekday_shares", "array<float>", "share of baskets by day, 7 from Monday, sum 1", low=0, high=1),
         _share("weekend_share", "share of baskets on Saturday and Sunday"),

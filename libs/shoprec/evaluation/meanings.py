@@ -24,7 +24,8 @@ def meanings(fused: Mapping[str, float], horizon: int) -> list[tuple[str, str]]:
         ("Coverage", f"{shown} of the catalogue stands in the first twenty of some user."),
         (
             "Diversity",
-            "the mean distance of two listed items: 0 in the same category, ½ in the same department, 1 otherwise.",
+            "the mean distance of two listed items: 0 in the same category, ½ in the same department (where the shop "
+            "tells departments), 1 otherwise.",
         ),
         (
             "Novelty",

@@ -81,8 +81,9 @@ def _intervals(axes: Axes, cells: Mapping[str, Row], order: Sequence[str]) -> No
                       fontsize=8.5, color=colour if subject == FUSED else _MUTED)  # fmt: skip
     axes.set_yticks(range(len(order)), order)
     axes.set_ylim(-0.6, len(order) - 0.3)
-    axes.set_xlim(left=0)
-    axes.margins(x=0.12)
+    # Room for the dots and figures at either end: a list may score 0.
+    right = max((row["high"] for row in cells.values()), default=0) or 1
+    axes.set_xlim(-0.04 * right, 1.08 * right)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(4))
     for label in axes.get_yticklabels():

@@ -21,6 +21,9 @@ _NAMES = {"f1": "F1", "hit_rate": "Hit rate", "ndcg": "NDCG", "map": "MAP", "mrr
 _TRAINING = ("best_epoch", "samples", "samples_per_second", "ranks")
 _TESTED = (LEADING, "ndcg@20", "recall@20", "precision@10", "map@10", "hit_rate@10", "auc")
 
+#: What is said of two lists whose difference may be none.
+UNCLEAR = "not told apart"
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -107,8 +110,11 @@ def _headline(data: ReportData, figures: Mapping[str, Mapping[str, Mapping[str, 
     source = best_source(everything)
     if source and (test := difference(data.metrics, "all", LEADING, source)):
         between = f"{test['value']:+.4f}, {test['low']:+.4f} to {test['high']:+.4f}, p = {test['p_value']:.3g}"
-        change = _change(test["value"], everything[source][LEADING])
-        cards.append(_card(change, f"against {source}, the best source", between))
+        if _verdict(test) == UNCLEAR:
+            cards.append(_card("level", f"with {source}, the best source: {UNCLEAR}", between))
+        else:
+            change = _change(test["value"], everything[source][LEADING])
+            cards.append(_card(change, f"against {source}, the best source", between))
     if times := times_popular(new):
         pair = f"{new[FUSED][LEADING]:.4f} against {new['popular'][LEADING]:.4f}"
         cards.append(_card(f"{times:.2f}×", "popularity's NDCG@10, for items new to the user", pair))
@@ -162,9 +168,12 @@ def against_best(metrics: Sequence[Row], name: str, figures: Mapping[str, Mappin
         source = best_source(figures, metric)
         row = difference(metrics, name, metric, source) if source else None
         if row:
-            clear = "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "not told apart"
-            found.append({**row, "source": source, "of_source": figures[source][metric], "verdict": clear})
+            found.append({**row, "source": source, "of_source": figures[source][metric], "verdict": _verdict(row)})
     return found
+
+
+def _verdict(test: Row) -> str:
+    return "better" if test["low"] > 0 else "worse" if test["high"] < 0 else UNCLEAR
 
 
 def _segments(metrics: Sequence[Row], name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ then removed: leftovers of a run that died, too.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -43,11 +44,13 @@ def export(
     root = absolute(out.rstrip("/"))
     version = _version(root) + 1
     files.remove(f"{root}/v{version}")
-    written = documents.persist()
+    held = documents.persist()
     try:
+        # Not a file for each part that a shuffle happened to make: a small shop's lists fit one.
+        written = held.coalesce(max(1, math.ceil(held.count() / users_per_file)))
         entries = [one for name in formats for one in _write(written, root, f"v{version}/{name}", name, users_per_file)]
     finally:
-        written.unpersist()
+        held.unpersist()
     counts = {name: _totals([e for e in entries if e["format"] == name]) for name in formats}
     if len({json.dumps(count, sort_keys=True) for count in counts.values()}) != 1:
         raise ContractBroken(f"export to {root}: the formats differ in what they hold: {counts} — export again")

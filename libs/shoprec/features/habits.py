@@ -12,17 +12,18 @@ from shoprec.features.declare import feature
     needs={"baskets_": ("user_id", "at", "lines")},
     gives=("user_id", "hour_shares", "weekday_shares", "weekend_share", "usual_hour", "hour_focus"),
 )
-def times(baskets_: DataFrame) -> DataFrame:
-    """Hours and weekdays of a user's baskets (UTC, as the lake holds time).
+def times(baskets_: DataFrame, time_zone: str) -> DataFrame:
+    """Hours and weekdays of a user's baskets by the clock of ``time_zone``, the shop's.
 
     The usual hour is the circular mean of the baskets' times of day, so that 23 h and 1 h meet at 0 h; its focus is the
     length of the mean vector (Fisher, Statistical Analysis of Circular Data, 1993).
     """
-    angle = (F.hour("at") + F.minute("at") / 60 + F.second("at") / 3600) * (2 * math.pi / 24)
+    at = F.from_utc_timestamp("at", time_zone)
+    angle = (F.hour(at) + F.minute(at) / 60 + F.second(at) / 3600) * (2 * math.pi / 24)
     # At most 7 x 24 cells a user.
     cells = (
         baskets_.where("lines > 0")
-        .groupBy("user_id", F.weekday("at").alias("day"), F.hour("at").alias("hour"))
+        .groupBy("user_id", F.weekday(at).alias("day"), F.hour(at).alias("hour"))
         .agg(F.count("*").alias("n"), F.sum(F.cos(angle)).alias("x"), F.sum(F.sin(angle)).alias("y"))
     )
     users = cells.groupBy("user_id").agg(

@@ -32,7 +32,12 @@ def repeats(pairs: DataFrame) -> DataFrame:
 
 
 def user_profiles(
-    lines: DataFrame, baskets: DataFrame, pairs: DataFrame, users: DataFrame, settings: ProfileSettings
+    lines: DataFrame,
+    baskets: DataFrame,
+    pairs: DataFrame,
+    users: DataFrame,
+    time_zone: str,
+    settings: ProfileSettings,
 ) -> DataFrame:
     """The profiles of the users with at least one known purchase.
 
@@ -40,13 +45,14 @@ def user_profiles(
     :param baskets: what ``activity.baskets`` gives for these lines
     :param pairs: what ``pairs.user_pairs`` gives for these lines
     :param users: silver.users, one row a user, valid at the as-of date
+    :param time_zone: IANA name of the zone by whose clock hours and weekdays are told
     :return: the columns of the contract, less as_of and run_id
     """
     active = activity(baskets)
     profiles = active
     for part in (
         lifecycle(active, settings),
-        times(baskets),
+        times(baskets, time_zone),
         places(lines),
         repeats(pairs),
         tastes(pairs, settings),

@@ -1,5 +1,6 @@
 """Records trainings in MLflow: settings, curves, a plot, the model's files. Nothing else imports mlflow."""
 
+import logging
 import os
 import threading
 import time
@@ -23,6 +24,9 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+
+# It tells of each table that it makes in SQLite.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
 
 #: Longest value of a parameter.
 LONGEST = 500
