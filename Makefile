@@ -55,8 +55,12 @@ bench: setup ## one benchmark of tests/benchmarks/
 COMPILE = $$(deploy/local/uv.sh $(or $(SHOPREC_PYTHON),python3.11) $(CACHE)) pip compile --quiet --generate-hashes \
 	--no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' $(ARGS)
 
+# Left out: Triton compiles for GPUs alone, and what is here compiles nothing with torch (689 MiB); xgboost's NCCL of
+# CUDA 12 is the same file as torch's of CUDA 13, which it would replace.
+LEFT_OUT = --no-emit-package triton --no-emit-package nvidia-nccl-cu12
+
 lock: ## write the lock files anew from pyproject.toml and the .in files beside them
-	$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev $(LEFT_OUT) --output-file requirements.lock
 	$(COMPILE) --no-deps deploy/horovod/requirements.in --output-file deploy/horovod/requirements.lock
 	$(COMPILE) deploy/local/uv.requirements.in --output-file deploy/local/uv.requirements.lock
 

@@ -54,23 +54,10 @@ if [ -n "$wheel" ]; then
     exit 0
 fi
 
-mkdir -p "$cache"
-work=$(mktemp -d "$cache/.build-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-
 echo "horovod: building $key: about 5 minutes on 2 cores, once for this machine" >&2
 # cmake of the environment comes first: Horovod's CMake files are refused by CMake 4.
-if ! PATH="$(dirname "$python"):$PATH" CXX="$here/c++" MAKEFLAGS="${MAKEFLAGS:--j$(nproc)}" TMPDIR="$work" \
-    "$python" -m pip wheel --no-deps --no-build-isolation --no-cache-dir --require-hashes \
-    --requirement "$lock" --wheel-dir "$work/$key" >"$work/build.log" 2>&1; then
-    mv -f "$work/build.log" "$cache/build-failed.log"
-    tail -n 40 "$cache/build-failed.log" >&2
-    echo "horovod: the build failed; its whole log is $cache/build-failed.log" >&2
-    exit 1
-fi
-# A rename puts the finished folder in place at once, so that a killed build leaves nothing that looks like a wheel.
-# Of two builds at the same time the first one stays.
-mv -T "$work/$key" "$cache/$key" 2>/dev/null || true
+PATH="$(dirname "$python"):$PATH" CXX="$here/c++" MAKEFLAGS="${MAKEFLAGS:--j$(nproc)}" \
+    "$here/../wheel.sh" "$python" "$lock" "$cache/$key"
 wheel=$(find_wheel)
 [ -n "$wheel" ] || { echo "horovod: no wheel in $cache/$key after the build" >&2; exit 1; }
 echo "$wheel"

@@ -6,7 +6,7 @@
 #
 # SHOPREC_PYTHON  the Python 3.11 to use (default: python3.11, then python3, on PATH)
 # SHOPREC_APT=no  never install Debian packages, only name them
-# XDG_CACHE_HOME  Horovod's wheel, jars and uv are kept in its folder shoprec (default ~/.cache)
+# XDG_CACHE_HOME  wheels built here, jars and uv are kept in its folder shoprec (default ~/.cache)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,7 +19,7 @@ started=$venv/.setup-started
 # An activated or exported environment must not be taken for the system's Python.
 PATH=${PATH//"$venv/bin:"/}
 unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
-need_gib=12 # an empty cache and .venv end at about 10 GiB, most of it torch's libraries
+need_gib=8 # an empty cache and .venv together end at 6.7 GiB, most of it torch's libraries
 
 say() { echo "setup: $*" >&2; }
 fail() {
@@ -88,8 +88,9 @@ check_disk() {
     for folder in "$root" "$cache"; do
         mkdir -p "$folder"
         free=$(df --output=avail -BG "$folder" | tail -n 1 | tr -dc '0-9')
+        # What uv has in its cache already is not needed again, so that this may do.
         [ "$free" -ge "$need_gib" ] ||
-            fail "$folder has $free GiB free, the first set-up needs $need_gib; free some, or set XDG_CACHE_HOME"
+            say "$folder has $free GiB free, the first set-up may need $need_gib; should it fail, free some"
     done
 }
 
@@ -98,18 +99,15 @@ fingerprint() {
     {
         echo "$root"
         cat "$root/pyproject.toml" "$root/requirements.lock" "$here"/* \
-            "$root"/deploy/horovod/{build.sh,c++,requirements.lock}
+            "$root"/deploy/{wheel.sh,horovod/{build.sh,c++,requirements.lock}}
     } | sha256sum | cut -d' ' -f1
 }
 is_ready() { [ "$(cat "$stamp" 2>/dev/null)" = "$(fingerprint)" ] && [ ! -e "$started" ] && "$python" -c '' 2>/dev/null; }
 
-remove_surplus() { # packages that the lock no longer names
-    local surplus
-    surplus=$(comm -23 \
+surplus() { # packages that the lock no longer names
+    comm -23 \
         <("$uv" pip list --quiet --python "$python" --format freeze | sed 's/[= @].*//' | sort) \
-        <({ sed -n 's/^\([A-Za-z0-9._-]*\)==.*/\1/p' "$root/requirements.lock" && printf 'horovod\nshoprec\n'; } | sort))
-    # shellcheck disable=SC2086  # a list of names
-    [ -z "$surplus" ] || "$uv" pip uninstall --quiet --python "$python" $surplus
+        <({ sed -n 's/^\([A-Za-z0-9._-]*\)==.*/\1/p' "$root/requirements.lock" && printf 'horovod\nshoprec\n'; } | sort)
 }
 
 # An install that is killed can leave half a package that looks whole, so it is marked while it runs. One that would
@@ -125,14 +123,31 @@ install() {
     rm -f "$started"
 }
 
+# The lines of requirements.lock for PySpark, or for all else. Every extraction of PySpark's source takes half a GiB, and
+# uv makes several and keeps them, so its wheel is built as Horovod's is.
+pyspark_lock() { awk '/^[^ #]/ { its = /^pyspark==/ } its' "$root/requirements.lock"; }
+other_locks() { awk '/^[^ #]/ { its = /^pyspark==/ } !its' "$root/requirements.lock"; }
+
+build_pyspark() { # prints the wheel's path
+    local lock=$1 folder
+    folder=$cache/pyspark/pyspark-$(sha256sum "$lock" | cut -c1-12)
+    [ -d "$folder" ] || "$root/deploy/wheel.sh" "$python" "$lock" "$folder"
+    echo "$folder"/pyspark-*.whl
+}
+
 make_environment() {
     local wheel
-    if [ -e "$started" ] || ! "$python" -c '' 2>/dev/null; then
+    # Two packages may own one file (NVIDIA's do), so that one which is no longer wanted cannot just be removed.
+    if [ -e "$started" ] || ! "$python" -c '' 2>/dev/null || [ -n "$(surplus)" ]; then
         "$uv" venv --quiet --clear --python "$(find_python)" "$venv"
     fi
     say "installing the packages of requirements.lock"
-    install --require-hashes --requirement "$root/requirements.lock"
-    remove_surplus
+    # --no-deps: the lock names all that is wanted; the Makefile says what it leaves out.
+    other_locks >"$venv/.others.lock"
+    install --no-deps --require-hashes --requirement "$venv/.others.lock"
+    pyspark_lock >"$venv/.pyspark.lock"
+    wheel=$(build_pyspark "$venv/.pyspark.lock")
+    install --no-deps "$wheel"
     wheel=$("$root/deploy/horovod/build.sh" "$python" "$cache/horovod")
     install --no-deps "$wheel"
     "$here/jars.sh" "$python" "$cache/jars"
@@ -156,7 +171,7 @@ flock --nonblock 9 || {
     flock 9
     stop_if_ready
 }
-rm -rf "$cache"/.uv-* "$cache"/horovod/.build-* "$cache"/jars/.resolve-* # what a killed set-up left
+rm -rf "$cache"/.uv-* "$cache"/*/.build-* "$cache"/jars/.resolve-* # what a killed set-up left
 check_tools
 [ -e "$venv/bin/python" ] || check_disk
 uv=$("$here/uv.sh" "$(find_python)" "$cache")
