@@ -19,7 +19,7 @@ started=$venv/.setup-started
 # An activated or exported environment must not be taken for the system's Python.
 PATH=${PATH//"$venv/bin:"/}
 unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
-need_gib=8 # an empty cache and .venv together end at 6.7 GiB, most of it torch's libraries
+need_gib=8 # an empty cache and .venv take 7.8 GiB at most and 6.5 in the end, most of it torch's libraries
 
 say() { echo "setup: $*" >&2; }
 fail() {
