@@ -21,6 +21,7 @@ from shoprec.evaluation.summary import summary, summary_table
 from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
 from shoprec.job import Job, JobContext, cli
 from shoprec.reuse import holding, reused
+from shoprec.runs import latest_run
 
 #: What the figures of all days of judging together go by in the column ``job``.
 TOGETHER = "metrics of all days"
@@ -43,7 +44,7 @@ def run(job: JobContext) -> None:
 
 def _for_day(job: JobContext, day: date) -> JobContext:
     """``job`` for one day of judging: of the run published for its lists, or the job's own where none or itself is."""
-    published = None if day == job.as_of else job.lake.latest_run(day - timedelta(days=job.horizon))
+    published = None if day == job.as_of else latest_run(job.lake, day - timedelta(days=job.horizon))
     return replace(job, as_of=day, run_id=published["run_id"] if published else job.run_id)
 
 

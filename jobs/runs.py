@@ -7,11 +7,12 @@ from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ShoprecError
 from shoprec.evaluation.gate import GateConfig, decide
 from shoprec.job import Job, JobContext, cli
+from shoprec.runs import latest_run, publish
 
 
 def run(job: JobContext) -> None:
     """Hold the run against the last published one, then publish it."""
-    last = job.lake.latest_run()
+    last = latest_run(job.lake)
     if last and last["run_id"] == job.run_id:
         job.progress(f"run {job.run_id} is published already")
         return
@@ -31,7 +32,8 @@ def run(job: JobContext) -> None:
             f"run {job.run_id} is not published: {verdict.reason} — look at the sources' figures in gold.job_runs, or "
             "allow the loss with --set runs.tolerance=…"
         )
-    job.lake.publish(
+    publish(
+        job.lake,
         {
             "run_id": job.run_id,
             "as_of": job.as_of,
@@ -46,7 +48,7 @@ def run(job: JobContext) -> None:
             ),
             "settings_hash": job.config.digest,
             "published_at": datetime.now(UTC).replace(tzinfo=None),
-        }
+        },
     )
 
 

@@ -16,6 +16,7 @@ from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.job import cli, load_job, parser, perform
 from shoprec.lake import Lake
+from shoprec.runs import publish
 from shoprec.session import check_java, check_memory
 
 GOLDEN = Path(__file__).parent / "golden" / "help"
@@ -179,7 +180,7 @@ def test_a_published_run_is_not_written_again(lake: Lake) -> None:
     told = {"shop": "s", "horizon": 14, "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "h"}
     day = date(2024, 2, 1)
     row = {"run_id": "seen", "as_of": day, "predecessor": "", "sequence": 1, "published_at": datetime(2024, 2, 1)}
-    lake.publish({**row, **told})
+    publish(lake, {**row, **told})
     called = []
     maker = Job(name="samples", about="x", run=lambda _: called.append("maker"), writes=(SAMPLES,))
     reader = Job(name="samples", about="x", run=lambda _: called.append("reader"))

@@ -2,7 +2,7 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from threading import Barrier
 
@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from shoprec.contracts import Column, Table, Write
 from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.gold_runs import RUNS
-from shoprec.errors import ConfigError, ContractBroken, PublishConflict
+from shoprec.errors import ConfigError, ContractBroken
 from shoprec.lake import Lake
 
 DAY = date(2017, 10, 1)
@@ -139,47 +139,6 @@ def test_two_writers_of_different_slices_never_touch(lake: Lake, spark: SparkSes
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, sources))
     assert {s: lake.read(CANDIDATES, source=s).count() for s in sources} == dict.fromkeys(sources, 50)
-
-
-def run_row(run_id: str, predecessor: str, sequence: int) -> dict:
-    told = {"shop": "s", "horizon": 14, "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "h"}
-    row = {"run_id": run_id, "as_of": DAY, "predecessor": predecessor, "sequence": sequence}
-    return {**row, **told, "published_at": datetime(2017, 10, 1)}
-
-
-def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: Lake) -> None:
-    lake.ensure([RUNS])
-    lake.publish(run_row("first", "", 1))
-    together = Barrier(2)
-
-    def publish(run_id: str) -> str:
-        together.wait()
-        try:
-            lake.publish(run_row(run_id, "first", 2))
-        except PublishConflict as error:
-            return str(error)
-        return "won"
-
-    with ThreadPoolExecutor(2) as pool:
-        said = dict(zip("ab", pool.map(publish, "ab"), strict=True))
-    winner = lake.latest_run()["run_id"]
-    loser = {"a": "b", "b": "a"}[winner]
-    assert said[winner] == "won"
-    assert f"run {winner} followed first first" in said[loser]
-    assert lake.read(RUNS).count() == 2
-
-
-def test_readers_see_published_runs_alone(lake: Lake, spark: SparkSession) -> None:
-    lake.ensure([RUNS, CANDIDATES])
-    rows = spark.createDataFrame(
-        [("us", "u", "i", 0.5, 1)], "market string, user_id string, item_id string, score double, rank int"
-    )
-    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="seen", source="als")
-    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="unseen", source="als")
-    with pytest.raises(ConfigError, match="no run has been published"):
-        lake.published(CANDIDATES)
-    lake.publish(run_row("seen", "", 1))
-    assert [row["run_id"] for row in lake.published(CANDIDATES).collect()] == ["seen"]
 
 
 def test_a_table_that_is_missing_or_of_another_contract_is_named(lake: Lake, spark: SparkSession) -> None:

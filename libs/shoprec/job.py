@@ -18,6 +18,7 @@ from shoprec.contracts import TABLES, Table
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ShoprecError
 from shoprec.lake import Lake, Written
+from shoprec.runs import latest_run
 from shoprec.session import open_session
 from shoprec.settings import Settings
 from shoprec.usage import measured
@@ -155,7 +156,7 @@ def _default_run(job: Job, told: config.Config, lake: Lake, as_of: date) -> str:
     if not job.run_horizons:
         return told.run_id(as_of)
     made_for = told.date_at(as_of, -job.run_horizons)
-    published = lake.latest_run(made_for)
+    published = latest_run(lake, made_for)
     if published is None:
         raise ConfigError(
             f"no run for {made_for} has been published: {job.name} --as-of {as_of} judges lists made {told.horizon} "

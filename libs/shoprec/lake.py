@@ -1,4 +1,4 @@
-"""The only code that reads or writes Delta: where tables lie, how slices are replaced, audited and published."""
+"""The only code that reads or writes Delta: where tables lie, how slices are replaced and audited."""
 
 import functools
 import re
@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, ParamSpec, TypeVar
 
 from delta import DeltaTable
@@ -25,7 +24,8 @@ from pyspark.sql import functions as F
 from shoprec.audit import audit, audit_key, audit_rules, broken_rules, conform
 from shoprec.contracts.core import Table, Write
 from shoprec.contracts.gold_runs import RUNS
-from shoprec.errors import ConfigError, ContractBroken, PublishConflict, first_line
+from shoprec.ddl import check_columns, create
+from shoprec.errors import ConfigError, ContractBroken, first_line
 from shoprec.places import absolute
 from shoprec.slices import Slice, condition, sql_literal, sql_predicate
 
@@ -113,37 +113,19 @@ class Lake:
     def _ensure(self, table: Table) -> None:
         try:
             if self.exists(table):
-                self._check_columns(table)
+                check_columns(table, self.read(table).columns, self.tables)
             else:
-                self._create(table)
+                # Not by Delta's builder, which takes no name of three parts.
+                self.spark.sql(create(table, self._sql_name(table)))
         except (PySparkException, Py4JJavaError) as error:
             raise ConfigError(
                 f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "
                 "check that the place exists and may be written, or choose another with --set tables=…"
             ) from error
 
-    def _create(self, table: Table) -> None:
-        # Not by Delta's builder, which takes no name of three parts.
-        columns = ", ".join(f"`{c.name}` {c.type} COMMENT {sql_literal(c.comment)}" for c in table.columns)
-        partition = f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.partition)})" if table.partition else ""
-        name, value = map(sql_literal, _statistics(table))
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self._sql_name(table)} ({columns}) USING delta {partition} "
-            f"COMMENT {sql_literal(table.comment)} TBLPROPERTIES ({name} = {value})"
-        )
-
     def _sql_name(self, table: Table) -> str:
         where = self.location(table)
         return where if self.in_catalog else "delta.`{}`".format(where.replace("`", "``"))
-
-    def _check_columns(self, table: Table) -> None:
-        there = set(self.read(table).columns)
-        missing, surplus = sorted(set(table.names) - there), sorted(there - set(table.names))
-        if missing or (surplus and table.write is not Write.APPEND):
-            raise ConfigError(
-                f"table {table.layer}.{table.name} in {self.tables} was made by another version of its contract "
-                f"(missing: {missing}, surplus: {surplus}) — use another lake with --set tables=…, or remove this table"
-            )
 
     def claim(self, shop: str) -> None:
         """Make this the lake of ``shop``: the first to claim it has it.
@@ -238,6 +220,11 @@ class Lake:
         merge = self._delta(table).alias("t").merge(rows.alias("s"), on).whenNotMatchedInsertAll()
         (merge.whenMatchedUpdateAll(changed) if rest else merge).execute()
 
+    @again_on_conflict
+    def insert_unless(self, taken: str, rows: DataFrame, table: Table) -> None:
+        """Insert those of ``rows`` (s) for which no row of ``table`` (t) holds ``taken``, in one commit; no audit."""
+        self._delta(table).alias("t").merge(rows.alias("s"), taken).whenNotMatchedInsertAll().execute()
+
     def merge(self, rows: DataFrame, table: Table) -> Written:
         """Update the rows of equal key that differ and insert the new ones, in one commit.
 
@@ -275,45 +262,6 @@ class Lake:
         where = self.location(table)
         writer.saveAsTable(where) if self.in_catalog else writer.save(where)
 
-    # --- runs --------------------------------------------------------------------------------------------------
-
-    def latest_run(self, as_of: date | None = None) -> dict[str, Any] | None:
-        """The row of ``gold.runs`` published last (for ``as_of`` when given), or None."""
-        rows = self.read(RUNS, **({} if as_of is None else {"as_of": as_of}))
-        latest = rows.orderBy(F.desc("sequence")).limit(1).collect()
-        return latest[0].asDict() if latest else None
-
-    def published(self, table: Table, as_of: date | None = None) -> DataFrame:
-        """The published run's rows of a gold ``table`` (the latest run, or the latest one for ``as_of``).
-
-        :raises ConfigError: no run has been published
-        """
-        run = self.latest_run(as_of)
-        if run is None:
-            raise ConfigError(f"no run has been published in {self.tables} — run jobs/pipeline.py first")
-        return self.read(table, run_id=run["run_id"], as_of=run["as_of"])
-
-    def publish(self, row: Mapping[str, Any]) -> None:
-        """Make a run seen: insert its row unless another run has taken the place after ``row['predecessor']``.
-
-        One merge decides it: of two runs that name the same predecessor the first to commit wins.
-
-        :raises PublishConflict: another run was published in between
-        """
-        source = self.spark.createDataFrame([dict(row)], self.read(RUNS).schema)
-        self._insert_run(source)
-        if not self.read(RUNS, run_id=row["run_id"]).count():
-            winner = self.read(RUNS, predecessor=row["predecessor"]).first()
-            raise PublishConflict(
-                f"run {row['run_id']} was not published: run {winner['run_id']} followed "
-                f"{row['predecessor'] or 'nothing'} first — start this run again so that it follows the new one"
-            )
-
-    @again_on_conflict
-    def _insert_run(self, source: DataFrame) -> None:
-        taken = "t.run_id = s.run_id OR t.predecessor = s.predecessor"
-        self._delta(RUNS).alias("t").merge(source.alias("s"), taken).whenNotMatchedInsertAll().execute()
-
 
 def _refuse(table: Table, broken: list[str]) -> None:
     if broken:
@@ -321,13 +269,3 @@ def _refuse(table: Table, broken: list[str]) -> None:
             f"{table.layer}.{table.name}: {'; '.join(broken)}. Nothing of it was published; mend the job or its "
             "input and run it again"
         )
-
-
-def _statistics(table: Table) -> tuple[str, str]:
-    """The property that says of which columns each file tells the least and greatest value: those that reads go by.
-
-    To tell them of every column would take a good part of a write.
-    """
-    told = [c.name for c in table.columns if c.type in ("timestamp", "date") or c.name == "_ingestion_id"]
-    told = [name for name in told if name not in table.partition]
-    return ("delta.dataSkippingStatsColumns", ",".join(told)) if told else ("delta.dataSkippingNumIndexedCols", "0")

@@ -13,6 +13,7 @@ from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError
 from shoprec.exports.bulk import verify
 from shoprec.lake import Lake
+from shoprec.runs import publish
 from tests.ranking.planted_lake import AS_OF, RUN, context, put
 
 ROWS = [
@@ -42,22 +43,22 @@ def test_only_published_runs_leave(lake: Lake, tmp_path: Path) -> None:
 
 def test_another_date_than_the_runs_own_removes_nothing(lake: Lake, tmp_path: Path) -> None:
     job = replace(context(lake, "export", str(tmp_path)), as_of=AS_OF + timedelta(days=1))
-    publish(lake)
+    publish_own(lake)
     with pytest.raises(ConfigError, match="run run-1 made no lists for 2024-04-02"):
         job.job.run(job)
     assert list(tmp_path.iterdir()) == []
 
 
-def publish(lake: Lake) -> None:
+def publish_own(lake: Lake) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     row = {"run_id": RUN, "as_of": AS_OF, "predecessor": "", "sequence": 1, "shop": "planted", "horizon": 14,
            "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "", "published_at": now}  # fmt: skip
-    lake.publish(row)
+    publish(lake, row)
 
 
 def test_exports_the_run(lake: Lake, tmp_path: Path) -> None:
     """To the run's folder by default, or where the setting says."""
-    publish(lake)
+    publish_own(lake)
     assert not lake.read(RUNS).isEmpty()
     for more, out in (
         ({}, tmp_path / "exports" / RUN),

@@ -88,12 +88,14 @@ def test_several_days_are_judged_together(lists: Lists, got: dict) -> None:
     assert together["fused - als", "all", "all", "ndcg@10"]["p_value"] is not None
 
 
-def test_each_day_is_judged_by_the_run_published_for_its_lists() -> None:
+def test_each_day_is_judged_by_the_run_published_for_its_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     """The job's own day by its own run, whatever else was published; a day without a published run by it too."""
     published = {date(2024, 3, 1): {"run_id": "early"}, date(2024, 3, 15): {"run_id": "newer"}}
     told = SimpleNamespace(horizon=14)
-    job = JobContext(load_job("metrics"), told, SimpleNamespace(latest_run=published.get), date(2024, 3, 29), "own")
-    for_day = job_module("metrics")._for_day
+    job = JobContext(load_job("metrics"), told, SimpleNamespace(), date(2024, 3, 29), "own")
+    metrics = job_module("metrics")
+    monkeypatch.setattr(metrics, "latest_run", lambda _, day: published.get(day))
+    for_day = metrics._for_day
     days = {day: for_day(job, day).run_id for day in (date(2024, 3, 15), date(2024, 3, 20), date(2024, 3, 29))}
     assert list(days.values()) == ["early", "own", "own"]
     assert for_day(job, date(2024, 3, 15)).as_of == date(2024, 3, 15)

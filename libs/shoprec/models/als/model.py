@@ -5,6 +5,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.models.als.config import AlsConfig
+from shoprec.models.embeddings import named
 
 
 def fit(
@@ -35,11 +36,8 @@ def fit(
         seed=seed,
     )
     model = als.fit(ordered)
-    return _named(model.userFactors, user_index, "user"), _named(model.itemFactors, item_index, "item")
-
-
-def _named(factors: DataFrame, index: DataFrame, kind: str) -> DataFrame:
-    named = factors.withColumnRenamed("id", f"{kind}_idx").join(
-        index.select(f"{kind}_id", f"{kind}_idx"), on=f"{kind}_idx", how="inner"
+    users, items = (
+        factors.select(F.col("id").alias(f"{kind}_idx"), F.col("features").alias("vector"))
+        for factors, kind in ((model.userFactors, "user"), (model.itemFactors, "item"))
     )
-    return named.select(f"{kind}_id", F.col("features").alias("vector"))
+    return named(users, user_index, "user"), named(items, item_index, "item")

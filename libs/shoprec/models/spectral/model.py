@@ -23,6 +23,7 @@ from pyspark.sql import DataFrame, PandasCogroupedOps, Window
 from pyspark.sql import functions as F
 from scipy import sparse
 
+from shoprec.models.embeddings import named
 from shoprec.models.spectral.config import SpectralConfig
 from shoprec.retrieval import arrow
 from shoprec.retrieval.ties import id_hash, number_hashes, tie_hashes
@@ -79,7 +80,7 @@ def fitted(
             users = _together(rows, vectors).applyInArrow(
                 lambda own, sent: _users(own, sent, turned), "user_idx int, vector array<float>"
             )
-            yield _named(users, user_index, "user"), _named(items, item_index, "item")
+            yield named(users, user_index, "user"), named(items, item_index, "item")
         finally:
             if vectors is not None:
                 vectors.unpersist()
@@ -237,8 +238,3 @@ def _lists(vectors: npt.NDArray) -> pa.ListArray:
     """A list of floats for each row of a matrix."""
     ends = pa.array(np.arange(len(vectors) + 1) * vectors.shape[1], pa.int32())
     return pa.ListArray.from_arrays(ends, pa.array(vectors.astype(np.float32).ravel()))
-
-
-def _named(vectors: DataFrame, index: DataFrame, kind: str) -> DataFrame:
-    named = vectors.join(index.select(f"{kind}_id", f"{kind}_idx"), on=f"{kind}_idx", how="inner")
-    return named.select(f"{kind}_id", "vector")

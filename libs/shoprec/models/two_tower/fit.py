@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from shoprec.models.embeddings import named
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.data import Inputs, plan
 from shoprec.training.config import TrainingConfig
@@ -54,12 +55,11 @@ def fit(
         "seed": seed,
     }
     facts = launch(FUNCTION, arguments, config, training, lambda told: _tell(told, progress))
-    read = {}
-    for kind, index in (("user", inputs.user_index), ("item", inputs.item_index)):
-        embeddings = index.sparkSession.read.parquet(f"{training.uri}/embeddings/{kind}s")
-        read[kind] = index.select(f"{kind}_id", f"{kind}_idx").join(embeddings, on=f"{kind}_idx", how="inner")
-        read[kind] = read[kind].select(f"{kind}_id", "vector")
-    return Trained(read["user"], read["item"], facts)
+    users, items = (
+        named(index.sparkSession.read.parquet(f"{training.uri}/embeddings/{kind}s"), index, kind)
+        for kind, index in (("user", inputs.user_index), ("item", inputs.item_index))
+    )
+    return Trained(users, items, facts)
 
 
 def _identity(digest: str, config: TwoTowerConfig, seed: int) -> str:

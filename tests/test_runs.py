@@ -1,0 +1,57 @@
+"""Published runs: one of two wins, and readers see nothing else."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from threading import Barrier
+
+import pytest
+from pyspark.sql import SparkSession
+
+from shoprec.contracts.gold import CANDIDATES
+from shoprec.contracts.gold_runs import RUNS
+from shoprec.errors import ConfigError, PublishConflict
+from shoprec.lake import Lake
+from shoprec.runs import latest_run, publish, published
+
+DAY = date(2017, 10, 1)
+
+
+def run_row(run_id: str, predecessor: str, sequence: int) -> dict:
+    told = {"shop": "s", "horizon": 14, "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "h"}
+    row = {"run_id": run_id, "as_of": DAY, "predecessor": predecessor, "sequence": sequence}
+    return {**row, **told, "published_at": datetime(2017, 10, 1)}
+
+
+def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: Lake) -> None:
+    lake.ensure([RUNS])
+    publish(lake, run_row("first", "", 1))
+    together = Barrier(2)
+
+    def try_to(run_id: str) -> str:
+        together.wait()
+        try:
+            publish(lake, run_row(run_id, "first", 2))
+        except PublishConflict as error:
+            return str(error)
+        return "won"
+
+    with ThreadPoolExecutor(2) as pool:
+        said = dict(zip("ab", pool.map(try_to, "ab"), strict=True))
+    winner = latest_run(lake)["run_id"]
+    loser = {"a": "b", "b": "a"}[winner]
+    assert said[winner] == "won"
+    assert f"run {winner} followed first first" in said[loser]
+    assert lake.read(RUNS).count() == 2
+
+
+def test_readers_see_published_runs_alone(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([RUNS, CANDIDATES])
+    rows = spark.createDataFrame(
+        [("us", "u", "i", 0.5, 1)], "market string, user_id string, item_id string, score double, rank int"
+    )
+    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="seen", source="als")
+    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="unseen", source="als")
+    with pytest.raises(ConfigError, match="no run has been published"):
+        published(lake, CANDIDATES)
+    publish(lake, run_row("seen", "", 1))
+    assert [row["run_id"] for row in published(lake, CANDIDATES).collect()] == ["seen"]
