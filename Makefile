@@ -34,7 +34,7 @@ demo: setup ## the whole pipeline on a real grocer's year; ends with where to lo
 	$(PYTHON) jobs/demo.py
 
 test: setup ## every test but whole runs and the heavy fault cases, with the coverage of libs/
-	$(PYTHON) -m pytest -m "not whole and not faults and not benchmark" -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+	$(PYTHON) -m pytest -m "not whole and not faults and not benchmark" -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 whole: setup ## the tests that need a whole run: ways to run, notebooks, point in time
 	$(PYTHON) -m pytest -m whole $(ARGS)

@@ -20,13 +20,20 @@ os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 
+#: Folders of the longest files: two workers end together when what is short comes last.
+LONGEST = ("jobs", "models", "training", "ranking", "contracts")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a whole run, which gets the time that one takes."""
+    """Mark what needs a whole run, which gets the time that one takes; put the longest files first."""
     for item in items:
         if "small_run" in getattr(item, "fixturenames", ()):
             item.add_marker("whole")
             item.add_marker(pytest.mark.timeout(1800))
+    folders = (item.path.relative_to(Path(__file__).parent).parts[0] for item in items)
+    places = [LONGEST.index(folder) if folder in LONGEST else len(LONGEST) for folder in folders]
+    items[:] = [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
 
 
 @pytest.fixture(scope="session")
