@@ -5,17 +5,26 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 
 from shoprec.context import known_before
-from shoprec.contracts.gold import CANDIDATES, ITEM_NEIGHBOURS, RECOMMENDATIONS, USER_INDEX
+from shoprec.contracts.gold import (
+    CANDIDATES,
+    ITEM_EMBEDDINGS,
+    ITEM_NEIGHBOURS,
+    RECOMMENDATIONS,
+    USER_EMBEDDINGS,
+    USER_INDEX,
+)
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.contracts.silver import INTERACTIONS
 from shoprec.exports.files import save
 from shoprec.job import Job, JobContext, cli
 from shoprec.ranking.config import RankingConfig
-from shoprec.ranking.features import features, pair_rows
+from shoprec.ranking.features import features, matched_by, pair_rows
 from shoprec.ranking.fit import fit
 from shoprec.ranking.learner import learnt_from
 from shoprec.ranking.lists import lists
+from shoprec.ranking.pairs import pairs, purchases
 from shoprec.ranking.reasons import explained
+from shoprec.retrieval.matches import matches
 
 
 def run(job: JobContext) -> None:
@@ -37,9 +46,12 @@ def run(job: JobContext) -> None:
 
 
 def _pair_rows(job: JobContext, known: DataFrame, as_of: date) -> DataFrame:
-    tables = (job.read(table, as_of=as_of) for table in (USER_INDEX, USER_PROFILES, ITEM_FEATURES))
-    candidates = job.read(CANDIDATES, as_of=as_of)
-    return pair_rows(candidates, known, *tables, as_of, job.settings.sources, job.settings.half_life_days)
+    settings = job.settings
+    candidates = job.read(CANDIDATES, as_of=as_of, source=list(settings.sources))
+    vectors = (job.read(table, as_of=as_of) for table in (USER_EMBEDDINGS, ITEM_EMBEDDINGS))
+    matched = matches(candidates, *vectors, matched_by(settings.sources))
+    paired = pairs(candidates, matched, purchases(known, as_of), settings.sources, settings.half_life_days)
+    return pair_rows(paired, *(job.read(table, as_of=as_of) for table in (USER_INDEX, USER_PROFILES, ITEM_FEATURES)))
 
 
 JOB = Job(
@@ -47,7 +59,16 @@ JOB = Job(
     about=__doc__,
     run=run,
     settings=RankingConfig,
-    reads=(CANDIDATES, USER_PROFILES, ITEM_FEATURES, ITEM_NEIGHBOURS, USER_INDEX, INTERACTIONS),
+    reads=(
+        CANDIDATES,
+        USER_EMBEDDINGS,
+        ITEM_EMBEDDINGS,
+        USER_PROFILES,
+        ITEM_FEATURES,
+        ITEM_NEIGHBOURS,
+        USER_INDEX,
+        INTERACTIONS,
+    ),
     writes=(RECOMMENDATIONS,),
 )
 

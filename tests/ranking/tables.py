@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from shoprec.ranking.config import ITEM_COLUMNS, USER_COLUMNS
-from shoprec.ranking.features import feature_names
+from shoprec.ranking.features import feature_names, matched_by
 
 SOURCES = ("als", "buy_again")
 NAMES = feature_names(SOURCES)
@@ -20,6 +20,7 @@ def user_rows(*rows: dict[str, Any]) -> pa.Table:
         **dict.fromkeys(("proposals", "pair_days", "pair_recent_days"), (pa.int64(), 0)),
         **{f"score_{source}": (pa.float64(), None) for source in SOURCES},
         **{f"rank_{source}": (pa.int32(), None) for source in SOURCES},
+        **{f"match_{model}": (pa.float32(), None) for model in matched_by(SOURCES)},
         **dict.fromkeys(("pair_decayed", "units", "paid"), (pa.float64(), 0.0)),
         **dict.fromkeys(("pair_age", "pair_first_age"), (pa.int32(), None)),
         **{f"item_{name}": (pa.float32(), None) for name in ITEM_COLUMNS},

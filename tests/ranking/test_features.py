@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.ranking.config import ITEM_COLUMNS, USER_COLUMNS
 from shoprec.ranking.features import bought_within, feature_names, features, labelled, pair_rows
+from shoprec.ranking.pairs import pairs, purchases
 
 DAY = date(2024, 3, 1)
 SOURCES = ("als", "buy_again")
@@ -49,7 +50,9 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
 
 def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], dict]:
     candidates, index, profiles, items = tables
-    rows = pair_rows(candidates, interactions, index, profiles, items, DAY, SOURCES, 60.0)
+    matched = candidates.select("user_id", "item_id", F.lit(0.5).cast("float").alias("match_als")).distinct()
+    paired = pairs(candidates, matched, purchases(interactions, DAY), SOURCES, 60.0)
+    rows = pair_rows(paired, index, profiles, items)
     return {(row["user_id"], row["item_id"]): row.asDict() for row in features(rows, SOURCES).collect()}
 
 

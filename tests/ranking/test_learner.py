@@ -95,6 +95,19 @@ def test_trees_know_what_was_planted(sample: DataFrame) -> None:
     assert both > one > none
 
 
+def test_what_a_source_says_for_an_item_never_counts_against_it(spark: SparkSession, planted: pa.Table) -> None:
+    """In a fortnight when what als likes was not bought: the trees do not learn that it is worse."""
+    liked = planted["score_als"].fill_null(-9).to_numpy() > 0
+    labels = np.where(liked, np.arange(len(liked)) % 50 == 0, np.arange(len(liked)) % 5 == 0).astype(np.int64)
+    odd = planted.set_column(planted.column_names.index("label"), "label", pa.array(labels))
+    rows = training_rows(spark.createDataFrame(odd), NAMES, 5, SETTINGS)
+    ranker = Ranker(train(rows, NAMES, 5, SETTINGS), NAMES)
+    for name, values in {"score_als": np.linspace(-3, 3, 50), "rank_als": np.arange(50.0, 0, -1)}.items():
+        matrix = np.tile(ranker.matrix(odd.slice(0, 1)), (50, 1))
+        matrix[:, NAMES.index(name)] = values
+        assert (np.diff(ranker.margins(matrix)) >= 0).all()
+
+
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_label_alone_is_refused(labelled: DataFrame, label: int) -> None:
     rows = training_rows(labelled.withColumn("label", F.lit(label)), NAMES, 5, SETTINGS)

@@ -36,7 +36,11 @@ def _pairs(spark: SparkSession, events: DataFrame) -> list[dict]:
          ("other", "m", "u", "milk", 9.0, 1), ("als", "m", "v", "jam", -0.4, 1)],
         CANDIDATES,
     )  # fmt: skip
-    rows = pairs(candidates, purchases(events, AS_OF), ("als", "buy_again"), half_life_days=20.0).collect()
+    matched = spark.createDataFrame(
+        [("u", "bread", 0.25), ("u", "jam", None), ("v", "jam", -2.0)],
+        "user_id string, item_id string, match_als float",
+    )
+    rows = pairs(candidates, matched, purchases(events, AS_OF), ("als", "buy_again"), half_life_days=20.0).collect()
     return [row.asDict() for row in rows]
 
 
@@ -55,6 +59,11 @@ def test_sources_stand_beside_each_other(made: dict) -> None:
     ]
     assert [jam[n] for n in ("proposals", "score_als", "score_buy_again", "rank_buy_again")] == [1, 0.9, None, None]
     assert made["v", "jam"]["score_als"] == -0.4
+
+
+def test_what_models_say_stands_with_the_candidate(made: dict) -> None:
+    said = {pair: row["match_als"] for pair, row in made.items()}
+    assert said == {("u", "bread"): 0.25, ("u", "jam"): None, ("u", "milk"): None, ("v", "jam"): -2.0}
 
 
 def test_what_is_bought_and_not_proposed_stays_for_the_sums(made: dict) -> None:

@@ -7,15 +7,21 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.contracts.gold import EMBEDDED
 from shoprec.ranking.config import ITEM_COLUMNS, PAIR_COLUMNS, USER_COLUMNS
-from shoprec.ranking.pairs import pairs, purchases
 from shoprec.ranking.surroundings import KEYS, of_whole_users, surround
+
+
+def matched_by(sources: Sequence[str]) -> tuple[str, ...]:
+    """The models of ``sources`` that say of every candidate, whoever proposed it, how well it matches the user."""
+    return tuple(source for source in sources if source in EMBEDDED)
 
 
 def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     """The ranker's columns, in their order in the model."""
     return (
         *(f"{what}_{source}" for source in sources for what in ("score", "rank")),
+        *(f"match_{model}" for model in matched_by(sources)),
         "proposals",
         "best_rank",
         *PAIR_COLUMNS,
@@ -24,23 +30,13 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def pair_rows(
-    candidates: DataFrame,
-    interactions: DataFrame,
-    user_index: DataFrame,
-    profiles: DataFrame,
-    items: DataFrame,
-    as_of: date,
-    sources: Sequence[str],
-    half_life_days: float,
-) -> DataFrame:
+def pair_rows(paired: DataFrame, user_index: DataFrame, profiles: DataFrame, items: DataFrame) -> DataFrame:
     """One row a pair that is a candidate (proposals > 0) or was bought: what ``surround`` makes features of.
 
-    :param candidates: source, user_id, item_id, score, rank of ``as_of``
-    :param interactions: silver.interactions, known before ``as_of``; later events are left out
+    :param paired: as of ``ranking.pairs.pairs``
     :param user_index: user_id, market of every user known then
-    :param profiles: user_profiles of ``as_of``: one row a user
-    :param items: item_features of ``as_of``: one row an item
+    :param profiles: user_profiles of the same day: one row a user
+    :param items: item_features of the same day: one row an item
     """
     facts = items.select(
         "item_id",
@@ -53,8 +49,7 @@ def pair_rows(
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
     users = user_index.select("user_id", "market").join(known, on="user_id", how="left")
     return (
-        pairs(candidates, purchases(interactions, as_of), sources, half_life_days)
-        .join(facts, on="item_id", how="left")
+        paired.join(facts, on="item_id", how="left")
         .join(users, on="user_id", how="left")
         .withColumn("tie", F.xxhash64("user_id", "item_id"))
     )

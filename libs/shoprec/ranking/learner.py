@@ -59,6 +59,16 @@ def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings
     )
 
 
+def monotone(names: Sequence[str]) -> tuple[int, ...]:
+    """How the log-odds may go with each feature: 1 up, -1 down, 0 either way.
+
+    What a source or a model says for an item never counts against it. Trees without the constraint learn from a
+    fortnight's chance that it does.
+    """
+    ways = {"score": 1, "match": 1, "rank": -1, "best": -1}
+    return tuple(ways.get(name.split("_")[0], 0) for name in names)
+
+
 def train(
     rows: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig, offset: Offset | None = None
 ) -> bytes:
@@ -92,6 +102,7 @@ def train(
         max_bin=settings.bins,
         tree_method="hist",
         random_state=seed,
+        monotone_constraints=str(monotone(names)),
         verbose=False,
         verbosity=0,
         **more,
