@@ -27,4 +27,8 @@ if ! TMPDIR="$work" "$python" -m pip wheel --no-deps --no-build-isolation --no-c
 fi
 # A rename puts the finished folder in place at once, so that a killed build leaves nothing that looks like a wheel.
 # Of two builds at the same time the first one stays.
-mv -T "$work/$name" "$folder" 2>/dev/null || [ -d "$folder" ]
+mv -T "$work/$name" "$folder" 2>/dev/null || [ -d "$folder" ] || {
+    echo "wheel: pip built no wheel of $lock" >&2
+    exit 1
+}
+rm -f "$folder-failed.log"

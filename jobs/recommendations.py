@@ -2,7 +2,8 @@
 
 from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from shoprec.context import known_before
 from shoprec.contracts.gold import (
@@ -34,23 +35,24 @@ def run(job: JobContext) -> None:
     known_then = known_before(job.lake.read(INTERACTIONS), earlier)
     users = job.read(USER_INDEX, as_of=earlier)
     some = learnt_from(users, job.seed, settings)
-    then = features(_pair_rows(job, known_then, earlier).where(some), settings.sources)
+    then = features(_pair_rows(job, known_then, earlier, some), settings.sources)
     fitted = fit(then, interactions, users.where(some), earlier, job.horizon, job.seed, settings, job.progress)
     save(f"{job.files}/models/ranker/{job.run_id}", fitted.rankers.files({**fitted.facts, "run_id": job.run_id}))
     job.note(gate=fitted.gate, digests=fitted.rankers.digests)
     job.progress("scores today's candidates")
-    chosen = lists(_pair_rows(job, interactions, job.as_of), fitted.rankers, settings)
+    chosen = lists(_pair_rows(job, interactions, job.as_of, F.lit(True)), fitted.rankers, settings)
     neighbours = job.read(ITEM_NEIGHBOURS, kind="similar")
     made = explained(chosen, job.read(ITEM_FEATURES), neighbours, interactions, settings.sources, settings.reasons)
     job.write(made, RECOMMENDATIONS)
 
 
-def _pair_rows(job: JobContext, known: DataFrame, as_of: date) -> DataFrame:
+def _pair_rows(job: JobContext, known: DataFrame, as_of: date, users: Column) -> DataFrame:
+    """The pairs of the ``users`` that the condition takes: before anything is made of the others, who may be many."""
     settings = job.settings
-    candidates = job.read(CANDIDATES, as_of=as_of, source=list(settings.sources))
+    candidates = job.read(CANDIDATES, as_of=as_of, source=list(settings.sources)).where(users)
     vectors = (job.read(table, as_of=as_of) for table in (USER_EMBEDDINGS, ITEM_EMBEDDINGS))
     matched = matches(candidates, *vectors, matched_by(settings.sources))
-    paired = pairs(candidates, matched, purchases(known, as_of), settings.sources, settings.half_life_days)
+    paired = pairs(candidates, matched, purchases(known.where(users), as_of), settings.sources, settings.half_life_days)
     return pair_rows(paired, *(job.read(table, as_of=as_of) for table in (USER_INDEX, USER_PROFILES, ITEM_FEATURES)))
 
 

@@ -31,8 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "small_run" in getattr(item, "fixturenames", ()):
             item.add_marker("whole")
             item.add_marker(pytest.mark.timeout(1800))
-    folders = (item.path.relative_to(Path(__file__).parent).parts[0] for item in items)
-    places = [LONGEST.index(folder) if folder in LONGEST else len(LONGEST) for folder in folders]
+    folders = (item.nodeid.split("/")[1:2] for item in items)
+    places = [LONGEST.index(folder[0]) if folder and folder[0] in LONGEST else len(LONGEST) for folder in folders]
     items[:] = [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
 
 

@@ -130,21 +130,25 @@ other_locks() { awk '/^[^ #]/ { its = /^pyspark==/ } !its' "$root/requirements.l
 
 build_pyspark() { # prints the wheel's path
     local lock=$1 folder
-    folder=$cache/pyspark/pyspark-$(sha256sum "$lock" | cut -c1-12)
-    [ -d "$folder" ] || "$root/deploy/wheel.sh" "$python" "$lock" "$folder"
+    folder=$cache/pyspark/pyspark-$(grep -v '^ *#' "$lock" | sha256sum | cut -c1-12)
+    [ -d "$folder" ] || "$root/deploy/wheel.sh" "$python" "$lock" "$folder" || return
+    # Of the wheels of other versions, half a GiB each, nothing is needed any more.
+    find "$cache/pyspark" -mindepth 1 -maxdepth 1 ! -path "$folder" -exec rm -rf {} +
     echo "$folder"/pyspark-*.whl
 }
 
 make_environment() {
     local wheel
-    # Two packages may own one file (NVIDIA's do), so that one which is no longer wanted cannot just be removed.
-    if [ -e "$started" ] || ! "$python" -c '' 2>/dev/null || [ -n "$(surplus)" ]; then
+    # Two of NVIDIA's packages may own one file, so that one of them cannot just be removed.
+    if [ -e "$started" ] || ! "$python" -c '' 2>/dev/null || surplus | grep '^nvidia-' >/dev/null; then
         "$uv" venv --quiet --clear --python "$(find_python)" "$venv"
     fi
     say "installing the packages of requirements.lock"
     # --no-deps: the lock names all that is wanted; the Makefile says what it leaves out.
     other_locks >"$venv/.others.lock"
     install --no-deps --require-hashes --requirement "$venv/.others.lock"
+    # shellcheck disable=SC2046  # a list of names
+    [ -z "$(surplus)" ] || "$uv" pip uninstall --quiet --python "$python" $(surplus)
     pyspark_lock >"$venv/.pyspark.lock"
     wheel=$(build_pyspark "$venv/.pyspark.lock")
     install --no-deps "$wheel"
@@ -175,6 +179,7 @@ rm -rf "$cache"/.uv-* "$cache"/*/.build-* "$cache"/jars/.resolve-* # what a kill
 check_tools
 [ -e "$venv/bin/python" ] || check_disk
 uv=$("$here/uv.sh" "$(find_python)" "$cache")
+rm -f "$stamp" # killed from here on, it is no longer the environment that the stamp tells of
 make_environment
 fingerprint >"$stamp.part"
 mv -f "$stamp.part" "$stamp"

@@ -1,13 +1,13 @@
 """A table as its contract says, in SQL; and whether one that is there is such."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from shoprec.contracts.core import Table, Write
 from shoprec.errors import ConfigError
 from shoprec.slices import sql_literal
 
 
-def create(table: Table, name: str) -> str:
+def create_statement(table: Table, name: str) -> str:
     """The statement that makes ``table`` where it is missing; ``name`` as SQL has it."""
     columns = ", ".join(f"`{c.name}` {c.type} COMMENT {sql_literal(c.comment)}" for c in table.columns)
     partition = f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.partition)})" if table.partition else ""
@@ -18,7 +18,7 @@ def create(table: Table, name: str) -> str:
     )
 
 
-def check_columns(table: Table, there: Iterable[str], place: str) -> None:
+def check_columns(table: Table, there: Collection[str], place: str) -> None:
     """Refuse a table in the lake ``place`` that has other columns than its contract; bronze may have gained some.
 
     :raises ConfigError: columns are missing, or surplus

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from shoprec.audit import audit, audit_key, audit_rules, broken_rules, conform
 from shoprec.contracts.core import Table, Write
 from shoprec.contracts.gold_runs import RUNS
-from shoprec.ddl import check_columns, create
+from shoprec.ddl import check_columns, create_statement
 from shoprec.errors import ConfigError, ContractBroken, first_line
 from shoprec.places import absolute
 from shoprec.slices import Slice, condition, sql_literal, sql_predicate
@@ -116,7 +116,7 @@ class Lake:
                 check_columns(table, self.read(table).columns, self.tables)
             else:
                 # Not by Delta's builder, which takes no name of three parts.
-                self.spark.sql(create(table, self._sql_name(table)))
+                self.spark.sql(create_statement(table, self._sql_name(table)))
         except (PySparkException, Py4JJavaError) as error:
             raise ConfigError(
                 f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "

@@ -1,21 +1,24 @@
 """The job recommendations, on a planted lake: lists, reasons that the purchases bear out, the gate, no future."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import RECOMMENDATIONS
 from shoprec.contracts.silver import INTERACTIONS
 from shoprec.exports import files
 from shoprec.lake import Lake
 from shoprec.ranking.ranker import CARD, PARTS, booster_file, load
+from shoprec.resources import job_module
 from tests.ranking.planted_lake import (
     AS_OF,
+    CATEGORIES,
     EARLIER,
     RANKING,
     RUN,
@@ -122,6 +125,19 @@ def test_the_gate_and_the_model_are_kept(planted: tuple) -> None:
     folder = f"{planted[1]}/models/ranker/{RUN}"
     saved = load({name: files.read(f"{folder}/{name}") for name in (CARD, *map(booster_file, PARTS))})
     assert saved.digests == planted[2]["digests"]
+
+
+@pytest.mark.parametrize("day", [EARLIER, AS_OF])
+def test_candidates_are_matched_by_the_vectors_of_their_own_day(planted: tuple, day: date) -> None:
+    """als' match of u3 and a candidate: how often u3 had bought in its category by then; of the others, nothing."""
+    job = context(planted[0], "recommendations", str(planted[1]))
+    known = planted[0].read(INTERACTIONS).where(F.col("known_at") < F.lit(day))
+    rows = job_module("recommendations")._pair_rows(job, known, day, F.col("user_id") == "u3")
+    rows = rows.where("proposals > 0").select("user_id", "item_id", "match_als").collect()
+    mine = Counter(int(item[1:]) % CATEGORIES for user, item, at in purchases() if user == "u3" and at < day)
+    assert {row["user_id"] for row in rows} == {"u3"}
+    assert len(rows) > 12
+    assert all(row["match_als"] == mine[int(row["item_id"][1:]) % CATEGORIES] for row in rows)
 
 
 def test_the_future_changes_nothing_and_a_repeat_is_equal(planted: tuple) -> None:

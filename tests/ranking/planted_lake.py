@@ -8,7 +8,7 @@ import numpy as np
 
 from shoprec.context import JobContext
 from shoprec.contracts import Column, Table
-from shoprec.contracts.gold import CANDIDATES, ITEM_NEIGHBOURS, USER_INDEX
+from shoprec.contracts.gold import CANDIDATES, ITEM_EMBEDDINGS, ITEM_NEIGHBOURS, USER_EMBEDDINGS, USER_INDEX
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.contracts.silver import INTERACTIONS
 from shoprec.exports.config import ExportConfig
@@ -19,7 +19,7 @@ from shoprec.ranking.config import RankingConfig
 AS_OF, HORIZON, RUN = date(2024, 4, 1), 14, "run-1"
 EARLIER = AS_OF - timedelta(days=HORIZON)
 USERS, ITEMS, CATEGORIES = 150, 40, 4
-SOURCES = ("item_knn", "buy_again")
+SOURCES = ("item_knn", "buy_again", "als")  # als proposes nothing, and says of each candidate how well it matches
 RANKING = RankingConfig(
     sources=SOURCES,
     k=20,
@@ -79,6 +79,8 @@ def plant(lake: Lake, bought: list[tuple[str, str, date]]) -> None:
         put(lake, ITEM_FEATURES, items, **slot)
         for source, rows in candidates(known).items():
             put(lake, CANDIDATES, rows, source=source, **slot)
+        for table, rows in vectors(known).items():
+            put(lake, table, rows, model="als", **slot)
     near = [
         {"item_id": f"i{i}", "neighbour_id": f"i{(i + CATEGORIES * step) % ITEMS}", "similarity": 0.5, "support": 3,
          "rank": step}
@@ -95,15 +97,26 @@ def event(user: str, item: str, day: date, **more: Any) -> dict[str, Any]:
             "item_id": item, "quantity": 1, "amount": 2, "month": day.isoformat()[:7], **more}  # fmt: skip
 
 
-def candidates(known: list[tuple[str, str, date]]) -> dict[str, list[dict[str, Any]]]:
-    """buy_again: what the user bought, by times; item_knn: the user's main category, and noise."""
-    rng = np.random.default_rng(len(known))
+def vectors(known: list[tuple[str, str, date]]) -> dict[Table, list[dict[str, Any]]]:
+    """Their dot product is how often the user bought in the item's category."""
+    users = [{"user_id": f"u{i}", "vector": row.tolist()} for i, row in enumerate(_times(known)[1])]
+    items = [{"item_id": f"i{i}", "vector": np.eye(CATEGORIES)[i % CATEGORIES].tolist()} for i in range(ITEMS)]
+    return {USER_EMBEDDINGS: users, ITEM_EMBEDDINGS: items}
+
+
+def _times(known: list[tuple[str, str, date]]) -> tuple[np.ndarray, np.ndarray]:
+    """How often each user bought each item [USERS, ITEMS], and in each category [USERS, CATEGORIES]."""
     times = np.zeros((USERS, ITEMS))
     for user, item, _ in known:
         times[int(user[1:]), int(item[1:])] += 1
-    by_category = np.stack(
-        [times[:, np.arange(ITEMS) % CATEGORIES == c].sum(axis=1) for c in range(CATEGORIES)], axis=1
-    )
+    members = [np.arange(ITEMS) % CATEGORIES == c for c in range(CATEGORIES)]
+    return times, np.stack([times[:, member].sum(axis=1) for member in members], axis=1)
+
+
+def candidates(known: list[tuple[str, str, date]]) -> dict[str, list[dict[str, Any]]]:
+    """buy_again: what the user bought, by times; item_knn: the user's main category, and noise."""
+    rng = np.random.default_rng(len(known))
+    times, by_category = _times(known)
     taste = by_category[:, np.arange(ITEMS) % CATEGORIES] + 3 * rng.random((USERS, ITEMS))
     return {"item_knn": _top(taste, 24), "buy_again": _top(times, 12)}
 

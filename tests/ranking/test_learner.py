@@ -95,7 +95,7 @@ def test_trees_know_what_was_planted(sample: DataFrame) -> None:
     assert both > one > none
 
 
-def test_what_a_source_says_for_an_item_never_counts_against_it(spark: SparkSession, planted: pa.Table) -> None:
+def test_a_higher_score_or_place_never_counts_against_an_item(spark: SparkSession, planted: pa.Table) -> None:
     """In a fortnight when what als likes was not bought: the trees do not learn that it is worse."""
     liked = planted["score_als"].fill_null(-9).to_numpy() > 0
     labels = np.where(liked, np.arange(len(liked)) % 50 == 0, np.arange(len(liked)) % 5 == 0).astype(np.int64)

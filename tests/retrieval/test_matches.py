@@ -1,6 +1,7 @@
 """Matches: the dot products of given pairs, against numpy."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
@@ -25,8 +26,8 @@ def drawn(kind: str, count: int, seed: int) -> dict[str, dict[str, np.ndarray]]:
 
 
 def test_every_pair_has_each_models_dot_product_once(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over several tasks and slices; what a model has no vector of, and an item that none knows, is null."""
-    monkeypatch.setattr(module, "tasks_for", lambda users: 3)
+    """Over several tasks; what a model has no vector of, and an item that none knows, is null."""
+    monkeypatch.setattr(module, "_tasks", lambda pairs: 3)
     users, items = drawn("u", 7, 1), drawn("i", 9, 2)
     pairs = sorted(
         {(f"u{u}", f"i{i}") for u in range(7) for i in range(9) if (u + i) % 3} | {("u1", "unheard"), ("ux", "i1")}
@@ -53,6 +54,30 @@ def test_a_model_without_vectors_says_nothing(spark: SparkSession) -> None:
     assert [row.asDict() for row in matches(told, *none, ("als",)).collect()] == [
         {"user_id": "u1", "item_id": "i1", "match_als": None}
     ]
+
+
+def test_without_models_the_pairs_are_left(spark: SparkSession) -> None:
+    told = spark.createDataFrame([("u1", "i1"), ("u1", "i1")], "user_id string, item_id string")
+    nothing = vectors(spark, "user", {"als": {"u1": np.ones(2)}}), vectors(spark, "item", {"als": {"i1": np.ones(2)}})
+    assert [tuple(row) for row in matches(told, *nothing, ()).collect()] == [("u1", "i1")]
+
+
+def test_many_pairs_are_multiplied_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 7)
+    rng = np.random.default_rng(5)
+    users, items = rng.normal(size=(4, 6)).astype(np.float32), rng.normal(size=(5, 6)).astype(np.float32)
+    user, item = np.repeat(np.arange(4), 5), np.tile(np.arange(5), 4)
+    own, sent = (pa.table({"als": pa.array(side.tolist(), pa.list_(pa.float32()))}) for side in (users, items))
+    made = module._products(own, sent, "als", user, item)
+    np.testing.assert_allclose(made, (users @ items.T).ravel(), rtol=1e-5)
+
+
+def test_what_is_not_finite_is_refused(spark: SparkSession) -> None:
+    told = spark.createDataFrame([("u1", "i1")], "user_id string, item_id string")
+    users = vectors(spark, "user", {"als": {"u1": np.array([1.0, np.nan])}})
+    items = vectors(spark, "item", {"als": {"i1": np.ones(2)}})
+    with pytest.raises(PythonException, match="vectors of users hold non-finite numbers in 1 of 1 rows"):
+        matches(told, users, items, ("als",)).collect()
 
 
 def test_widths_that_differ_are_named(spark: SparkSession) -> None:

@@ -62,8 +62,8 @@ def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings
 def monotone(names: Sequence[str]) -> tuple[int, ...]:
     """How the log-odds may go with each feature: 1 up, -1 down, 0 either way.
 
-    What a source or a model says for an item never counts against it. Trees without the constraint learn from a
-    fortnight's chance that it does.
+    A higher score, match or place never counts against an item beside a lower one; trees without the constraint learn
+    from a fortnight's chance that it does. Not to be proposed, a missing value, may go either way.
     """
     ways = {"score": 1, "match": 1, "rank": -1, "best": -1}
     return tuple(ways.get(name.split("_")[0], 0) for name in names)

@@ -68,7 +68,8 @@ def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa
 
     ``rows`` as of ``ranking.features.pair_rows``; those without proposals were bought, and only count in the sums.
     ``score_<source>`` becomes the place between the worst (0) and the best (1) of the user's list, 1 where all scores
-    are equal; ``HABIT`` is the score of buy_again as it was. What is unknown is null.
+    are equal; ``HABIT`` is the score of buy_again as it was, and ``match_<model>`` the dot product as it was: placed in
+    the list, it told the trees less on the days that they were tried on. What is unknown is null.
     """
     chosen = np.flatnonzero(rows.column("proposals").to_numpy() > 0)
     user_N = codes(rows.column("user_id"))

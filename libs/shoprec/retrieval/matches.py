@@ -1,9 +1,11 @@
 """What models of embeddings say of given pairs, whoever proposed them: the dot products of their vectors.
 
 Users are dealt to tasks; a task receives the vectors of those items alone that are paired with one of its users, once
-each. Nothing comes to the driver; a task holds both sides' vectors and its pairs.
+each. Nothing comes to the driver. A task holds its pairs and both sides' vectors: at 600 pairs a user and three models
+of width 64 at most some 1.2 million pairs and, where hardly two users share an item, 1 GB of vectors.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +16,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.retrieval import arrow
-from shoprec.retrieval.top_k import tasks_for
+
+#: Users whose pairs one task holds.
+USERS_PER_TASK = 2_048
+#: Fewer users than this are not worth another copy of the vectors of their items.
+LEAST_USERS_PER_TASK = 512
 
 #: Pairs whose vectors are laid beside each other at a time: some 30 MB at a width of 64.
 _AT_ONCE = 65_536
@@ -33,8 +39,7 @@ def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequen
     if not models:
         return pairs.select("user_id", "item_id").distinct()
     wanted = pairs.groupBy("user_id").agg(F.collect_set("item_id").alias("items"))
-    tasks = tasks_for(pairs.select("user_id").distinct())
-    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks)).alias("task")
+    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(_tasks(pairs))).alias("task")
     own = wanted.join(_by_model(users, "user_id", models), on="user_id", how="left").withColumn("task", task)
     needed = pairs.select(task, "item_id").distinct()
     sent = needed.join(_by_model(items, "item_id", models), on="item_id", how="inner")
@@ -44,6 +49,12 @@ def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequen
         .cogroup(sent.groupBy("task"))
         .applyInArrow(lambda own, sent: _matched(own, sent, models), schema)
     )
+
+
+def _tasks(pairs: DataFrame) -> int:
+    users = pairs.agg(F.approx_count_distinct("user_id")).first()[0]
+    parallel = int(pairs.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    return max(1, min(parallel, users // LEAST_USERS_PER_TASK), math.ceil(users / USERS_PER_TASK))
 
 
 def _by_model(vectors: DataFrame, key: str, models: Sequence[str]) -> DataFrame:

@@ -38,7 +38,7 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
     :return: user_id, item_idx, score (the float32 dot product); equal scores are decided by ``ties.tie_order``
     :raises ValueError: within the Spark job, when a vector is not finite or widths differ
     """
-    tasks = tasks_for(users)
+    tasks = _tasks(users)
     user_rows = users.select(
         (F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks))).cast("int").alias("task"),
         F.lit(_USER).alias("kind"),
@@ -66,8 +66,7 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
     return stream.drop("task").mapInArrow(search, _RESULT)
 
 
-def tasks_for(users: DataFrame) -> int:
-    """Tasks that users are dealt to, each of which is sent items of its own."""
+def _tasks(users: DataFrame) -> int:
     count = users.count()
     parallel = int(users.sparkSession.conf.get("spark.sql.shuffle.partitions"))
     return max(1, min(parallel, math.ceil(count / LEAST_USERS_PER_TASK)), math.ceil(count / USERS_PER_TASK))
