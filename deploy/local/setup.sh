@@ -138,7 +138,7 @@ build_pyspark() { # prints the wheel's path
 }
 
 make_environment() {
-    local wheel
+    local wheel gone
     # Two of NVIDIA's packages may own one file, so that one of them cannot just be removed.
     if [ -e "$started" ] || ! "$python" -c '' 2>/dev/null || surplus | grep '^nvidia-' >/dev/null; then
         "$uv" venv --quiet --clear --python "$(find_python)" "$venv"
@@ -147,8 +147,9 @@ make_environment() {
     # --no-deps: the lock names all that is wanted; the Makefile says what it leaves out.
     other_locks >"$venv/.others.lock"
     install --no-deps --require-hashes --requirement "$venv/.others.lock"
-    # shellcheck disable=SC2046  # a list of names
-    [ -z "$(surplus)" ] || "$uv" pip uninstall --quiet --python "$python" $(surplus)
+    gone=$(surplus)
+    # shellcheck disable=SC2086  # a list of names
+    [ -z "$gone" ] || "$uv" pip uninstall --quiet --python "$python" $gone
     pyspark_lock >"$venv/.pyspark.lock"
     wheel=$(build_pyspark "$venv/.pyspark.lock")
     install --no-deps "$wheel"

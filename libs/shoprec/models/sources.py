@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pyspark.sql import DataFrame
 
-from shoprec.contracts.gold import NEIGHBOUR_KINDS, SOURCES
+from shoprec.contracts.gold import EMBEDDED, NEIGHBOUR_KINDS, SOURCES
 from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemKnnConfig
 from shoprec.retrieval.inputs import Inputs
@@ -41,11 +41,10 @@ class Source(Settings):
         return self
 
 
-#: The sources that the suite comes with; a line here is what a new source needs.
+#: The sources that the suite comes with; a line here, or of a model of embeddings a name in ``EMBEDDED``, is what a new
+#: source needs.
 KNOWN: Mapping[str, Mapping[str, Any]] = {
-    "als": {"kind": "embeddings"},
-    "spectral": {"kind": "embeddings"},
-    "two_tower": {"kind": "embeddings"},
+    **{model: {"kind": "embeddings"} for model in EMBEDDED},
     "item_knn": {"kind": "neighbours", "of": "similar"},
     "bought_together": {"kind": "neighbours"},
     "popular": {"kind": "list"},
