@@ -17,11 +17,10 @@ def meet(rank, arguments):
     group.broadcast(value)
     own = torch.sparse_coo_tensor([[group.rank, 5, 5]], torch.ones(3, 2), (9, 2), check_invariants=True)
     facts = broadcast_facts(group, {"from": group.rank}, rank.device)
-    total = group.reduce(torch.tensor([1.0, float(group.rank)], dtype=torch.float64))
-    table = group.reduce(own)
     times = group.rank + 1
     uneven = torch.sparse_coo_tensor([[8] * times], torch.ones(times, 1), (9, 1), check_invariants=True)
-    column = group.reduce(uneven)
+    pair = torch.tensor([1.0, float(group.rank)], dtype=torch.float64)
+    table, total, column = group.reduce(own, pair, uneven)
     group.barrier()
     rank.report({"kind": "message", "text": "all met"})
     return {

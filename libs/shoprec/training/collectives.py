@@ -18,8 +18,11 @@ class Collectives(Protocol):
         """Overwrite a dense tensor with that of rank 0."""
         ...
 
-    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over all ranks, equal in every bit on each; sparse (COO) for a sparse tensor, then coalesced."""
+    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        """The sum of each over all ranks, equal in every bit on each; sparse (COO) for a sparse tensor, then coalesced.
+
+        Ranks wait for each other once, however many tensors there are.
+        """
         ...
 
     def barrier(self) -> None:
@@ -39,9 +42,9 @@ class Alone:
     def broadcast(self, tensor: torch.Tensor) -> None:
         """Nothing: the tensor is rank 0's."""
 
-    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor itself."""
-        return tensor.coalesce() if tensor.is_sparse else tensor
+    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        """The tensors themselves."""
+        return [tensor.coalesce() if tensor.is_sparse else tensor for tensor in tensors]
 
     def barrier(self) -> None:
         """Nothing: all are here."""

@@ -21,15 +21,20 @@ class HorovodCollectives:
         """Overwrite ``tensor`` with that of rank 0."""
         hvd.broadcast_(tensor, root_rank=0, name="broadcast")
 
-    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over all ranks; the rows of a sparse tensor are gathered and added up on each."""
+    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        """The sum of each over all ranks; the rows of a sparse tensor are gathered and added up on each."""
+        waiting = [self._begin(tensor, f"reduce.{number}") for number, tensor in enumerate(tensors)]
+        return [finish() for finish in waiting]
+
+    def _begin(self, tensor: torch.Tensor, name: str) -> Callable[[], torch.Tensor]:
+        """Start on one sum; the function that is returned waits for it."""
         if not tensor.is_sparse:
-            return hvd.allreduce(tensor, op=hvd.Sum, name="reduce")
+            total = hvd.allreduce_async(tensor, op=hvd.Sum, name=name)
+            return lambda: hvd.synchronize(total)
         own = tensor.coalesce()
-        values = hvd.allgather_async(own.values(), name="values")
-        indices = hvd.allgather_async(own.indices().t().contiguous(), name="indices")
-        gathered = hvd.synchronize(values)
-        return stack_sparse([(hvd.synchronize(indices).t(), gathered)], tensor)
+        values = hvd.allgather_async(own.values(), name=f"{name}.values")
+        indices = hvd.allgather_async(own.indices().t().contiguous(), name=f"{name}.indices")
+        return lambda: stack_sparse([(hvd.synchronize(indices).t(), hvd.synchronize(values))], tensor)
 
     def barrier(self) -> None:
         """Wait until every rank is here."""

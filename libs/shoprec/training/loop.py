@@ -181,13 +181,13 @@ def exchange(task: Trainable, loss: torch.Tensor, weight: torch.Tensor, collecti
     """
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in task.dense]
     sums = torch.stack([loss.float(), weight.float()])
-    flat = collectives.reduce(torch.cat([*(gradient.reshape(-1) for gradient in gradients), sums]))
+    together = torch.cat([*(gradient.reshape(-1) for gradient in gradients), sums])
+    flat, *rows = collectives.reduce(together, *(table.grad for table in task.tables))
     total_weight = flat[-1]
     pieces = (flat[:-2] / total_weight).split([gradient.numel() for gradient in gradients])
     for parameter, piece in zip(task.dense, pieces, strict=True):
         parameter.grad = piece.view_as(parameter)
-    for table in task.tables:
-        summed = collectives.reduce(table.grad)
+    for table, summed in zip(task.tables, rows, strict=True):
         table.grad = torch.sparse_coo_tensor(
             summed.indices(), summed.values() / total_weight, table.shape, is_coalesced=True, check_invariants=False
         )

@@ -1,5 +1,6 @@
 """torch.distributed's collectives: Gloo on CPUs, NCCL on GPUs. For places without Horovod."""
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from os import environ
 
@@ -29,27 +30,39 @@ class TorchCollectives:
         """Overwrite ``tensor`` with that of rank 0."""
         dist.broadcast(tensor, src=0)
 
-    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over all ranks; the rows of a sparse tensor are gathered, padded to the longest, and added up."""
-        if not tensor.is_sparse:
-            total = tensor.clone()
-            dist.all_reduce(total)
-            return total
-        own = tensor.coalesce()
-        counts = torch.zeros(self.size, dtype=torch.int64, device=own.device)
-        counts[self.rank] = own.values().shape[0]
-        dist.all_reduce(counts)
-        lengths = counts.tolist()
-        indices = self._gather(own.indices().t().contiguous(), lengths)
-        values = self._gather(own.values(), lengths)
-        return stack_sparse([(index.t(), value) for index, value in zip(indices, values, strict=True)], tensor)
+    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        """The sum of each over all ranks; the rows of a sparse tensor are gathered, padded to the longest, and added.
 
-    def _gather(self, rows: torch.Tensor, lengths: list[int]) -> list[torch.Tensor]:
-        padded = rows.new_zeros((max(lengths), *rows.shape[1:]))
-        padded[: len(rows)] = rows
-        everyone = [torch.empty_like(padded) for _ in lengths]
-        dist.all_gather(everyone, padded)
-        return [piece[:length] for piece, length in zip(everyone, lengths, strict=True)]
+        Ranks wait for each other twice where one is sparse: they tell how many rows they have first.
+        """
+        own = [tensor.coalesce() if tensor.is_sparse else tensor.clone() for tensor in tensors]
+        lengths = self._lengths([tensor for tensor in own if tensor.is_sparse])
+        waiting = [self._begin(tensor, lengths) for tensor in own]
+        return [finish() for finish in waiting]
+
+    def _lengths(self, own: list[torch.Tensor]) -> Iterator[list[int]]:
+        """How many rows of each sparse tensor every rank has."""
+        if not own:
+            return iter(())
+        counts = torch.zeros((len(own), self.size), dtype=torch.int64, device=own[0].device)
+        counts[:, self.rank] = torch.tensor([len(tensor.values()) for tensor in own])
+        dist.all_reduce(counts)
+        return iter(counts.tolist())
+
+    def _begin(self, own: torch.Tensor, lengths: Iterator[list[int]]) -> Callable[[], torch.Tensor]:
+        """Start on one sum; the function that is returned waits for it. A sparse tensor takes the next ``lengths``."""
+        if own.is_sparse:
+            of_ranks = next(lengths)
+            indices = _gather(own.indices().t().contiguous(), of_ranks)
+            values = _gather(own.values(), of_ranks)
+            return lambda: stack_sparse([(i.t(), v) for i, v in zip(indices(), values(), strict=True)], own)
+        work = dist.all_reduce(own, async_op=True)
+
+        def summed() -> torch.Tensor:
+            work.wait()
+            return own
+
+        return summed
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
@@ -58,3 +71,17 @@ class TorchCollectives:
     def close(self) -> None:
         """Leave the group."""
         dist.destroy_process_group()
+
+
+def _gather(rows: torch.Tensor, lengths: list[int]) -> Callable[[], list[torch.Tensor]]:
+    """Start on gathering the ``lengths`` rows of all ranks; the function that is returned waits for them."""
+    padded = rows.new_zeros((max(lengths), *rows.shape[1:]))
+    padded[: len(rows)] = rows
+    everyone = [torch.empty_like(padded) for _ in lengths]
+    work = dist.all_gather(everyone, padded, async_op=True)
+
+    def gathered() -> list[torch.Tensor]:
+        work.wait()
+        return [piece[:length] for piece, length in zip(everyone, lengths, strict=True)]
+
+    return gathered

@@ -18,6 +18,9 @@ from shoprec.training.reader import Snapshot, column
 #: Items scored at a time.
 BLOCK = 16384
 
+#: Held-out pairs compared with a block at a time: few, so that their scores stay in a core's cache.
+PAIRS = 128
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -60,7 +63,8 @@ def recall(model: TwoTower, held_out: HeldOut, items: Items, k: int, collectives
     first, last = bounds(len(items.text_I), collectives.rank, collectives.size)
     for low in range(first, last, BLOCK):
         beaten_P += _beaten(model, held_out, items, user_VD, score_P, low, min(low + BLOCK, last))
-    hit_P = (collectives.reduce(beaten_P) < k).double()
+    (place_P,) = collectives.reduce(beaten_P)
+    hit_P = (place_P < k).double()
     hits_V, held_V = (torch.zeros(len(user_VD), dtype=torch.float64, device=hit_P.device) for _ in range(2))
     hits_V.index_add_(0, held_out.held_user_P, hit_P)
     held_V.index_add_(0, held_out.held_user_P, torch.ones_like(hit_P))
@@ -82,7 +86,7 @@ def _beaten(
     inside_S = (held_out.seen_item_S >= low) & (held_out.seen_item_S < high)
     score_VJ[held_out.seen_user_S[inside_S], held_out.seen_item_S[inside_S] - low] = -torch.inf
     beaten_P = torch.empty_like(score_P, dtype=torch.float64)
-    for piece in torch.arange(len(score_P), device=score_P.device).split(1024):
+    for piece in torch.arange(len(score_P), device=score_P.device).split(PAIRS):
         beaten_P[piece] = (score_VJ[held_out.held_user_P[piece]] > score_P[piece, None]).sum(dim=1).double()
     # The pair's own item does not beat it, whatever the last bit of its two dot products says.
     inside_P = ((held_out.held_item_P >= low) & (held_out.held_item_P < high)).nonzero().squeeze(1)
