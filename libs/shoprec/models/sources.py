@@ -30,8 +30,8 @@ class Source(Settings):
 
     kind: Literal["embeddings", "neighbours", "list"] = Field(description="the path that makes its candidates")
     of: str = Field("", description="model, kind of neighbours, or folder that it draws on; empty: its own name")
-    new: int = Field(100, ge=0, le=10_000, description="items that the user never bought, for each user")
-    bought: int = Field(50, ge=0, le=10_000, description="items that the user bought before, for each user")
+    new: int = Field(60, ge=0, le=10_000, description="items that the user never bought, for each user")
+    bought: int = Field(40, ge=0, le=10_000, description="items that the user bought before, for each user")
     options: dict[str, Any] = Field({}, description="settings of a list's or neighbours' model, by its config.py")
 
     @model_validator(mode="after")
