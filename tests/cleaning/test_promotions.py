@@ -4,8 +4,7 @@ from datetime import datetime
 
 from pyspark.sql import SparkSession
 
-from shoprec.cleaning.promotions import KEY, one_for_each_key
-from shoprec.cleaning.repeated import split
+from shoprec.cleaning.promotions import promotions
 
 SCHEMA = (
     "kind string, item_id string, place string, valid_from timestamp, valid_to timestamp, known_at timestamp, "
@@ -25,8 +24,8 @@ def test_a_key_that_stands_twice_loses_nothing_and_is_known_when_all_of_it_is(sp
         ("in_store", "i1", "s2", day(1), day(8), day(3), "4", None, "d"),
         ("in_store", "i1", "s2", day(8), day(15), day(8), None, None, "d"),
     ]
-    with split(spark.createDataFrame(rows, SCHEMA), *KEY) as parts:
-        got = {(r["place"], r["valid_from"]): r for r in one_for_each_key(*parts).collect()}
+    with promotions(spark.createDataFrame(rows, SCHEMA)) as kept:
+        got = {(r["place"], r["valid_from"]): r for r in kept.collect()}
     assert len(got) == 3
     both = got["s2", day(1)]
     assert (both["display"], both["mailer"], both["valid_to"], both["known_at"]) == ("5", "A", day(9), day(3))
@@ -35,6 +34,6 @@ def test_a_key_that_stands_twice_loses_nothing_and_is_known_when_all_of_it_is(sp
 
 def test_what_is_sent_again_every_night_was_known_from_the_first(spark: SparkSession) -> None:
     rows = [("in_store", "i1", "s1", day(1), day(8), day(k), "3", None, "d") for k in (3, 1, 2)]
-    with split(spark.createDataFrame(rows, SCHEMA), *KEY) as parts:
-        (only,) = one_for_each_key(*parts).collect()
+    with promotions(spark.createDataFrame(rows, SCHEMA)) as kept:
+        (only,) = kept.collect()
     assert only["known_at"] == day(1)
