@@ -1,5 +1,6 @@
 """Horovod's collectives, and the Spark stage that starts its ranks. Nothing else imports horovod."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,9 @@ import horovod.torch as hvd
 import torch
 
 from shoprec.training.collectives import stack_sparse
+
+#: Seconds between two looks whether an operation is done: little beside a step, much beside a look.
+NAP_S = 0.0003
 
 
 class HorovodCollectives:
@@ -19,7 +23,7 @@ class HorovodCollectives:
 
     def broadcast(self, tensor: torch.Tensor) -> None:
         """Overwrite ``tensor`` with that of rank 0."""
-        hvd.broadcast_(tensor, root_rank=0, name="broadcast")
+        _done(hvd.broadcast_async_(tensor, root_rank=0, name="broadcast"))
 
     def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
         """The sum of each over all ranks; the rows of a sparse tensor are gathered and added up on each."""
@@ -30,11 +34,11 @@ class HorovodCollectives:
         """Start on one sum; the function that is returned waits for it."""
         if not tensor.is_sparse:
             total = hvd.allreduce_async(tensor, op=hvd.Sum, name=name)
-            return lambda: hvd.synchronize(total)
+            return lambda: _done(total)
         own = tensor.coalesce()
         values = hvd.allgather_async(own.values(), name=f"{name}.values")
         indices = hvd.allgather_async(own.indices().t().contiguous(), name=f"{name}.indices")
-        return lambda: stack_sparse([(hvd.synchronize(indices).t(), hvd.synchronize(values))], tensor)
+        return lambda: stack_sparse([(_done(indices).t(), _done(values))], tensor)
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
@@ -43,6 +47,16 @@ class HorovodCollectives:
     def close(self) -> None:
         """Leave the group."""
         hvd.shutdown()
+
+
+def _done(handle: int) -> torch.Tensor:
+    """What an operation made, once it is done.
+
+    Horovod's own wait looks again and again, on a core that the ranks of a small machine need for the work itself.
+    """
+    while not hvd.poll(handle):
+        time.sleep(NAP_S)
+    return hvd.synchronize(handle)
 
 
 def run_on_spark(
