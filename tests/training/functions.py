@@ -48,7 +48,7 @@ def stop(rank, arguments):
     for step in range(10_000):
         if rank.collectives.rank == 1 and step == 3:
             os.kill(os.getpid(), getattr(signal, arguments["signal"]))
-        rank.collectives.reduce(torch.ones(1))
+        rank.collectives.reduce(torch.ones(1), torch.sparse_coo_tensor([[0]], [[1.0]], (2, 1), check_invariants=True))
         time.sleep(0.05)
 
 

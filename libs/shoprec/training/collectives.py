@@ -21,7 +21,7 @@ class Collectives(Protocol):
     def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
         """The sum of each over all ranks, equal in every bit on each; sparse (COO) for a sparse tensor, then coalesced.
 
-        Ranks wait for each other once, however many tensors there are.
+        Ranks wait for each other as often as for one tensor, however many there are.
         """
         ...
 

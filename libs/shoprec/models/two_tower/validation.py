@@ -18,7 +18,7 @@ from shoprec.training.reader import Snapshot, column
 #: Items scored at a time.
 BLOCK = 16384
 
-#: Held-out pairs compared with a block at a time: few, so that their scores stay in a core's cache.
+#: Held-out pairs compared with a block at a time: the scores of many more would not stay in the caches.
 PAIRS = 128
 
 
