@@ -10,7 +10,7 @@ from shoprec.models.sources import KNOWN, CandidatesConfig
 def test_names_take_the_sources_as_they_come():
     told = CandidatesConfig(sources=["als", "buy_again"]).sources
     assert list(told) == ["als", "buy_again"]
-    assert (told["als"].kind, told["als"].new, told["als"].bought) == ("embeddings", 100, 50)
+    assert (told["als"].kind, told["als"].new, told["als"].bought) == ("embeddings", 60, 40)
     assert (told["buy_again"].kind, told["buy_again"].new) == ("list", 0)
     assert list(CandidatesConfig().sources) == list(SOURCES)
     assert set(SOURCES) <= set(KNOWN)
@@ -18,7 +18,7 @@ def test_names_take_the_sources_as_they_come():
 
 def test_a_new_model_needs_one_line():
     told = CandidatesConfig(sources={"als": None, "sequence": {"kind": "embeddings", "new": 70}}).sources
-    assert (told["sequence"].kind, told["sequence"].new, told["sequence"].bought) == ("embeddings", 70, 50)
+    assert (told["sequence"].kind, told["sequence"].new, told["sequence"].bought) == ("embeddings", 70, 40)
     assert told["als"].kind == "embeddings"
 
 
