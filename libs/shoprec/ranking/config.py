@@ -39,7 +39,7 @@ class RankingConfig(Settings):
     sources: tuple[str, ...] = Field(
         SOURCES, min_length=1, description="sources that are fused; candidates of others are left out"
     )
-    k: int = Field(50, ge=20, le=200, description="items a list, 20 to 200; no more than the sources propose")
+    k: int = Field(50, ge=20, le=200, description="items a list, 20 to 200; fewer where the sources propose fewer")
     half_life_days: float = Field(60, ge=1, le=1000, description="days after which a purchase counts half, 1 to 1000")
     training_users: int = Field(
         200_000, ge=100, le=5_000_000,
