@@ -27,18 +27,8 @@ class HorovodCollectives:
 
     def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
         """The sum of each over all ranks; the rows of a sparse tensor are gathered and added up on each."""
-        waiting = [self._begin(tensor, f"reduce.{number}") for number, tensor in enumerate(tensors)]
+        waiting = [_begin(tensor, f"reduce.{number}") for number, tensor in enumerate(tensors)]
         return [finish() for finish in waiting]
-
-    def _begin(self, tensor: torch.Tensor, name: str) -> Callable[[], torch.Tensor]:
-        """Start on one sum; the function that is returned waits for it."""
-        if not tensor.is_sparse:
-            total = hvd.allreduce_async(tensor, op=hvd.Sum, name=name)
-            return lambda: _done(total)
-        own = tensor.coalesce()
-        values = hvd.allgather_async(own.values(), name=f"{name}.values")
-        indices = hvd.allgather_async(own.indices().t().contiguous(), name=f"{name}.indices")
-        return lambda: stack_sparse([(_done(indices).t(), _done(values))], tensor)
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
@@ -47,6 +37,17 @@ class HorovodCollectives:
     def close(self) -> None:
         """Leave the group."""
         hvd.shutdown()
+
+
+def _begin(tensor: torch.Tensor, name: str) -> Callable[[], torch.Tensor]:
+    """Start on one sum; the function that is returned waits for it."""
+    if not tensor.is_sparse:
+        total = hvd.allreduce_async(tensor, op=hvd.Sum, name=name)
+        return lambda: _done(total)
+    own = tensor.coalesce()
+    values = hvd.allgather_async(own.values(), name=f"{name}.values")
+    indices = hvd.allgather_async(own.indices().t().contiguous(), name=f"{name}.indices")
+    return lambda: stack_sparse([(_done(indices).t(), _done(values))], tensor)
 
 
 def _done(handle: int) -> torch.Tensor:

@@ -37,7 +37,7 @@ class TorchCollectives:
         """
         own = [tensor.coalesce() if tensor.is_sparse else tensor.clone() for tensor in tensors]
         lengths = self._lengths([tensor for tensor in own if tensor.is_sparse])
-        waiting = [self._begin(tensor, lengths) for tensor in own]
+        waiting = [_begin(tensor, lengths) for tensor in own]
         return [finish() for finish in waiting]
 
     def _lengths(self, own: list[torch.Tensor]) -> Iterator[list[int]]:
@@ -49,21 +49,6 @@ class TorchCollectives:
         dist.all_reduce(counts)
         return iter(counts.tolist())
 
-    def _begin(self, own: torch.Tensor, lengths: Iterator[list[int]]) -> Callable[[], torch.Tensor]:
-        """Start on one sum; the function that is returned waits for it. A sparse tensor takes the next ``lengths``."""
-        if own.is_sparse:
-            of_ranks = next(lengths)
-            indices = _gather(own.indices().t().contiguous(), of_ranks)
-            values = _gather(own.values(), of_ranks)
-            return lambda: stack_sparse([(i.t(), v) for i, v in zip(indices(), values(), strict=True)], own)
-        work = dist.all_reduce(own, async_op=True)
-
-        def summed() -> torch.Tensor:
-            work.wait()
-            return own
-
-        return summed
-
     def barrier(self) -> None:
         """Wait until every rank is here."""
         dist.barrier(self._patient)
@@ -71,6 +56,22 @@ class TorchCollectives:
     def close(self) -> None:
         """Leave the group."""
         dist.destroy_process_group()
+
+
+def _begin(own: torch.Tensor, lengths: Iterator[list[int]]) -> Callable[[], torch.Tensor]:
+    """Start on one sum; the function that is returned waits for it. A sparse tensor takes the next ``lengths``."""
+    if own.is_sparse:
+        of_ranks = next(lengths)
+        indices = _gather(own.indices().t().contiguous(), of_ranks)
+        values = _gather(own.values(), of_ranks)
+        return lambda: stack_sparse([(i.t(), v) for i, v in zip(indices(), values(), strict=True)], own)
+    work = dist.all_reduce(own, async_op=True)
+
+    def summed() -> torch.Tensor:
+        work.wait()
+        return own
+
+    return summed
 
 
 def _gather(rows: torch.Tensor, lengths: list[int]) -> Callable[[], list[torch.Tensor]]:
