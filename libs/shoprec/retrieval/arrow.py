@@ -42,3 +42,9 @@ def matrix(batch: pa.RecordBatch | pa.Table, name: str, what: str) -> npt.NDArra
         bad = int((~np.isfinite(values.reshape(len(lengths), -1)).all(axis=1)).sum())
         raise ValueError(f"vectors of {what} hold non-finite numbers in {bad} of {len(lengths)} rows")
     return np.ascontiguousarray(values.reshape(len(lengths), -1), dtype=np.float32)
+
+
+def vectors(rows: npt.NDArray) -> pa.ListArray:
+    """A list of floats for each row of a matrix."""
+    ends = pa.array(np.arange(len(rows) + 1) * rows.shape[1], pa.int32())
+    return pa.ListArray.from_arrays(ends, pa.array(rows.astype(np.float32).ravel()))

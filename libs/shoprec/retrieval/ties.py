@@ -47,5 +47,13 @@ def number_hashes(numbers: Hashes) -> Hashes:
     return tie_hashes(np.full_like(numbers, SPARK_SEED), numbers)
 
 
+def signs(numbers: npt.NDArray[np.integer], width: int, seed: int) -> npt.NDArray[np.float32]:
+    """Rows of +1 and -1 [numbers, width] for users or items, by hash: the same wherever one is looked at."""
+    hashes = number_hashes(numbers.astype(np.int64))
+    words = [tie_hashes(hashes, np.full_like(hashes, seed + word)) for word in range(-(-width // 64))]
+    bits = np.unpackbits(np.stack(words, axis=1).view(np.uint8), axis=1)
+    return bits[:, :width].astype(np.float32) * 2 - 1
+
+
 def _rotated(value: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.uint64]:
     return (value << np.uint64(bits)) | (value >> np.uint64(64 - bits))

@@ -26,7 +26,7 @@ from scipy import sparse
 from shoprec.models.embeddings import named
 from shoprec.models.spectral.config import SpectralConfig
 from shoprec.retrieval import arrow
-from shoprec.retrieval.ties import id_hash, number_hashes, tie_hashes
+from shoprec.retrieval.ties import id_hash, number_hashes, signs
 from shoprec.reuse import reused
 
 #: Eigenvalues of the Gram matrix below this share of the largest are rounding error. They are fourth powers of the
@@ -84,14 +84,6 @@ def fitted(
         finally:
             if vectors is not None:
                 vectors.unpersist()
-
-
-def signs(numbers: Numbers, width: int, seed: int) -> npt.NDArray[np.float32]:
-    """Rows of +1 and -1 [numbers, width] for items, by hash: the same wherever an item is looked at."""
-    hashes = number_hashes(numbers.astype(np.int64))
-    words = [tie_hashes(hashes, np.full_like(hashes, seed + word)) for word in range(-(-width // 64))]
-    bits = np.unpackbits(np.stack(words, axis=1).view(np.uint8), axis=1)
-    return bits[:, :width].astype(np.float32) * 2 - 1
 
 
 def orthonormal(gram: Matrix) -> Matrix:
@@ -174,7 +166,7 @@ def _users(rows: pa.Table, sent: pa.Table, turned: Matrix) -> pa.Table:
     made = weights @ vectors
     known = np.linalg.norm(made, axis=1) >= LEAST_SHARE * np.sqrt(weights.power(2).sum(axis=1))
     users = arrow.numbers(rows, "user_idx")[known]
-    return pa.table([pa.array(users), _lists(made[known])], names=["user_idx", "vector"])
+    return pa.table([pa.array(users), arrow.vectors(made[known])], names=["user_idx", "vector"])
 
 
 def _weights(rows: pa.Table, items: Numbers) -> sparse.csr_array:
@@ -214,7 +206,7 @@ def _unpacked(vectors: DataFrame, turned: Matrix) -> DataFrame:
         for batch in batches:
             for row in batch.to_pylist():
                 items, own = _unpack(row, len(turned))
-                yield pa.record_batch([pa.array(items), _lists(own @ turned)], names=["item_idx", "vector"])
+                yield pa.record_batch([pa.array(items), arrow.vectors(own @ turned)], names=["item_idx", "vector"])
 
     whole = vectors.where(F.col("block") == ALL).select("items", "vectors")
     return whole.mapInArrow(unpack, "item_idx int, vector array<float>")
@@ -232,9 +224,3 @@ def _unpack(row: dict[str, bytes], width: int) -> tuple[Numbers, npt.NDArray[np.
 
 def _table(rows: Iterable[tuple]) -> pa.Table:
     return pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=_PACKED)
-
-
-def _lists(vectors: npt.NDArray) -> pa.ListArray:
-    """A list of floats for each row of a matrix."""
-    ends = pa.array(np.arange(len(vectors) + 1) * vectors.shape[1], pa.int32())
-    return pa.ListArray.from_arrays(ends, pa.array(vectors.astype(np.float32).ravel()))
