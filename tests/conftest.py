@@ -14,8 +14,6 @@ from tests.small_run import small_run
 
 __all__ = ["small_run"]
 
-# The ranx of one test would compile itself for minutes, to compare a few lists.
-os.environ["NUMBA_DISABLE_JIT"] = "1"
 os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 

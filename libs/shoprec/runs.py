@@ -13,9 +13,11 @@ from shoprec.errors import ConfigError, PublishConflict
 from shoprec.lake import Lake
 
 
-def latest_run(lake: Lake, as_of: date | None = None) -> dict[str, Any] | None:
-    """The row of ``gold.runs`` published last (for ``as_of`` when given), or None."""
+def latest_run(lake: Lake, as_of: date | None = None, before: date | None = None) -> dict[str, Any] | None:
+    """The row of ``gold.runs`` published last, or None: for ``as_of`` or for a date ``before`` one, when given."""
     rows = lake.read(RUNS, **({} if as_of is None else {"as_of": as_of}))
+    if before is not None:
+        rows = rows.where(F.col("as_of") < F.lit(before))
     latest = rows.orderBy(F.desc("sequence")).limit(1).collect()
     return latest[0].asDict() if latest else None
 

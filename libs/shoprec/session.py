@@ -100,7 +100,7 @@ def _sql(settings: dict[str, str]) -> dict[str, str]:
 
 
 def _places(files: str) -> dict[str, str]:
-    # ALS cuts its lineage by checkpoints.
+    # Spark ML's ALS cuts its lineage by checkpoints.
     return {
         "spark.checkpoint.dir": f"{files}/checkpoints",
         "spark.cleaner.referenceTracking.cleanCheckpoints": "true",

@@ -51,8 +51,8 @@ def drawn(fitted: Fitted) -> Drawn:
 
 
 def _als(shop: Planted, folder: Path) -> Fitted:
-    config = AlsConfig(rank=6, iterations=8, blocks=2)
-    users, items = als.fit(shop.samples, shop.user_index, shop.item_index, config, seed=5)
+    config = AlsConfig(rank=6, iterations=8)
+    users, items = als.fit(shop.samples, shop.user_index, shop.item_index, config, Folder(str(folder)), seed=5)
     return {"users": users, "items": items}
 
 

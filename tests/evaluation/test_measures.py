@@ -1,15 +1,16 @@
 """The measures: by hand on tiny lists, and against ranx on random lists with ties."""
 
+import importlib
 import math
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cached_property
 
+import numba
 import numpy as np
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
-from ranx import Qrels, Run, evaluate
 from sklearn.metrics import roc_auc_score
 
 from shoprec.evaluation.config import CUTOFFS
@@ -201,7 +202,10 @@ def test_lists_whose_ranks_do_not_count_from_one_are_refused(spark: SparkSession
         Judged(spark, [("u", "a", WITHIN)], candidates).lists.collect()
 
 
-def test_random_lists_with_ties_against_ranx_and_sklearn(spark: SparkSession) -> None:
+def test_random_lists_with_ties_against_ranx_and_sklearn(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It would compile itself for minutes, to compare a few lists.
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    ranx = importlib.import_module("ranx")
     draw = np.random.default_rng(3)
     users, names = [f"u{n}" for n in range(40)], [f"i{n:03d}" for n in range(120)]
     scores, purchases = [], []
@@ -225,7 +229,9 @@ def test_random_lists_with_ties_against_ranx_and_sklearn(spark: SparkSession) ->
                 "map": "map", "mrr": "mrr"}  # fmt: skip
     for ours, theirs in names_of.items():
         for k in CUTOFFS:
-            expected = evaluate(Qrels(relevant), Run(run), f"{theirs}@{k}", return_mean=False, make_comparable=True)
+            expected = ranx.evaluate(
+                ranx.Qrels(relevant), ranx.Run(run), f"{theirs}@{k}", return_mean=False, make_comparable=True
+            )
             got = [values[user][f"{ours}@{k}"] for user in sorted(users)]
             np.testing.assert_allclose(got, expected, atol=1e-9, err_msg=f"{ours}@{k}")
     for user in users:

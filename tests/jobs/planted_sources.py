@@ -67,6 +67,7 @@ def _event(user: int, item: int, day: Any) -> dict[str, Any]:
 def run(lake: Lake, name: str, **settings: Any) -> JobContext:
     """Run one job for the planted day."""
     job = load_job(name)
-    told = SimpleNamespace(shop=None, seed=5, horizon=14, jobs={name: job.settings(**settings)})
+    env = SimpleNamespace(files=f"{lake.tables}_files")
+    told = SimpleNamespace(shop=None, seed=5, horizon=14, env=env, jobs={name: job.settings(**settings)})
     job.run(context := JobContext(job, told, lake, AS_OF, "run"))
     return context

@@ -1,8 +1,52 @@
-"""The job als: both tables of embeddings, the same on a repeat."""
+"""The job als: both tables of embeddings, the same on a repeat, and gone on from those of an earlier run."""
 
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from shoprec.contracts.gold import ITEM_EMBEDDINGS, USER_EMBEDDINGS
+from shoprec.contracts.gold_runs import RUNS
+from shoprec.runs import publish
+from tests.contracts.planted import AS_OF
 from tests.jobs.embeddings import assert_written_and_repeated
-from tests.jobs.planted_sources import planted_lake
+from tests.jobs.planted_sources import planted_lake, run
+
+EARLIER = {"as_of": AS_OF - timedelta(days=7), "run_id": "earlier"}
+TABLES = {"user_id": USER_EMBEDDINGS, "item_id": ITEM_EMBEDDINGS}
 
 
-def test_embeddings_of_all_that_has_samples_are_written_and_a_repeat_gives_the_same(spark, tmp_path):
-    assert_written_and_repeated(planted_lake(spark, tmp_path), "als", rank=5, iterations=4, blocks=2)
+@pytest.fixture(scope="module")
+def lake(spark, tmp_path_factory):
+    return planted_lake(spark, tmp_path_factory.mktemp("als"))
+
+
+def test_embeddings_of_all_that_has_samples_are_written_and_a_repeat_gives_the_same(lake):
+    assert_written_and_repeated(lake, "als", rank=5, iterations=2)
+
+
+def test_it_goes_on_from_the_last_run_published_for_an_earlier_date(lake, capsys):
+    lake.ensure([RUNS])
+    told = {"rank": 5, "iterations": 1, "warm_start": True}
+    cold = written(lake, **told)
+    assert "no run was published for an earlier date" in capsys.readouterr().out
+    last = written(lake, **told | {"iterations": 3})
+    for key, table in TABLES.items():
+        rows = lake.read(table, run_id="run", model="als").select(key, "vector")
+        lake.replace(rows, table, **EARLIER, model="als")
+    publish(lake, published())
+    warm = written(lake, **told)
+    assert "start from those of run earlier" in capsys.readouterr().out
+    assert np.abs(warm - last).mean() < 0.5 * np.abs(cold - last).mean()
+
+
+def written(lake, **settings):
+    run(lake, "als", **settings)
+    rows = lake.read(USER_EMBEDDINGS, run_id="run", model="als").orderBy("user_id").collect()
+    return np.array([row["vector"] for row in rows])
+
+
+def published():
+    """A row of gold.runs."""
+    told = {"shop": "s", "horizon": 14, "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "h"}
+    return {**EARLIER, "predecessor": "", "sequence": 1, **told, "published_at": datetime(2024, 1, 1)}

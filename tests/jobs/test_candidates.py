@@ -22,7 +22,7 @@ SOURCES = {
 @pytest.fixture(scope="module")
 def lake(spark, tmp_path_factory):
     made = planted_lake(spark, tmp_path_factory.mktemp("candidates"))
-    run(made, "als", rank=5, iterations=4, blocks=2)
+    run(made, "als", rank=5, iterations=4)
     run(made, "item_neighbours")
     return made
 

@@ -1,13 +1,25 @@
 """ALS against an own numpy solver of the same objective."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+from pyspark.errors import PySparkException
 
+from shoprec.models.als import blocks, rounds
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.als.model import fit
+from shoprec.training.storage import Folder
 
 USERS, ITEMS, SEED = 25, 18, 3
-CONFIG = AlsConfig(rank=4, iterations=8, regularisation=0.1, alpha=5.0, blocks=2)
+CONFIG = AlsConfig(rank=4, iterations=8, regularisation=0.1, alpha=5.0, solver="cholesky")
+
+
+def config(**others):
+    return AlsConfig(**CONFIG.model_dump() | others)
+
+
+SHORT = config(iterations=2)
 
 
 def observed():
@@ -17,21 +29,24 @@ def observed():
     return draw.integers(1, 4, (USERS, ITEMS)) * (draw.random((USERS, ITEMS)) < np.where(own, 0.7, 0.08))
 
 
-def objective(users, items, weights):
-    """Hu, Koren, Volinsky 2008, eq. 3, with lambda scaled by each row's samples as Spark does (Zhou et al. 2008)."""
-    wanted, confidence = weights > 0, 1 + CONFIG.alpha * weights
-    loss = (confidence * (wanted - users @ items.T) ** 2).sum()
-    scaled_u = wanted.sum(axis=1) @ (users**2).sum(axis=1)
-    scaled_i = wanted.sum(axis=0) @ (items**2).sum(axis=1)
-    return loss + CONFIG.regularisation * (scaled_u + scaled_i)
+def ridges(weights, config):
+    """Lambda of each row: by what it holds, and where asked by what it does not, at 1 / alpha each."""
+    unobserved = weights.shape[1] / config.alpha if config.regularise_unobserved else 0
+    return config.regularisation * ((weights > 0).sum(axis=1) + unobserved) ** config.regularisation_exponent
 
 
-def solve(fixed, weights):
+def objective(users, items, weights, config=CONFIG):
+    """Hu, Koren, Volinsky 2008, eq. 3, with a lambda of each row's own."""
+    loss = ((1 + config.alpha * weights) * ((weights > 0) - users @ items.T) ** 2).sum()
+    return loss + ridges(weights, config) @ (users**2).sum(axis=1) + ridges(weights.T, config) @ (items**2).sum(axis=1)
+
+
+def solve(fixed, weights, config=CONFIG):
     """The exact minimum over one side, row by row."""
     solved = np.zeros((len(weights), fixed.shape[1]))
-    for row, own in enumerate(weights):
-        confidence = np.diag(1 + CONFIG.alpha * own)
-        left = fixed.T @ confidence @ fixed + CONFIG.regularisation * (own > 0).sum() * np.eye(fixed.shape[1])
+    for row, (own, ridge) in enumerate(zip(weights, ridges(weights, config), strict=True)):
+        confidence = np.diag(1 + config.alpha * own)
+        left = fixed.T @ confidence @ fixed + ridge * np.eye(fixed.shape[1])
         solved[row] = np.linalg.solve(left, fixed.T @ confidence @ (own > 0))
     return solved
 
@@ -49,44 +64,150 @@ def tables(spark):
     )
 
 
-def factors(rows, kind, count):
+@dataclass
+class Fitting:
+    """Fits the tables, in a new folder each time."""
+
+    tables: tuple
+    folder: Folder
+    times: int = 0
+
+    def __call__(self, config=CONFIG, samples=None, seed=SEED, start=None):
+        self.times += 1
+        own, users, items = self.tables
+        return fit(samples or own, users, items, config, self.folder.below(str(self.times)), seed, start)
+
+    def factors(self, *args, **kwargs):
+        """(users, items) as matrices."""
+        return tuple(map(matrix, self(*args, **kwargs), ("user", "item"), (USERS, ITEMS)))
+
+
+def matrix(rows, kind, count):
     found = {row[f"{kind}_id"]: row["vector"] for row in rows.collect()}
-    assert len(found) <= count
-    return np.array([found.get(f"{kind[0]}{n}", [0.0] * CONFIG.rank) for n in range(count)])
+    assert set(found) == {f"{kind[0]}{n}" for n in range(count)}
+    return np.array([found[f"{kind[0]}{n}"] for n in range(count)])
 
 
 @pytest.fixture(scope="module")
-def fitted(tables):
-    users, items = fit(*tables, CONFIG, SEED)
-    assert users.where("user_id = 'u25'").count() == 0
-    return factors(users, "user", USERS), factors(items, "item", ITEMS)
+def fitting(tables, tmp_path_factory):
+    return Fitting(tables, Folder(str(tmp_path_factory.mktemp("als"))))
 
 
-def test_the_objective_is_as_low_as_an_own_solver_brings_it(fitted):
-    weights = observed()
+@pytest.fixture(scope="module")
+def fitted(fitting):
+    return fitting.factors(SHORT)
+
+
+def course(config, weights):
+    """The objective after each round of the numpy solver, from a start of its own."""
     draw = np.random.default_rng(0)
-    users, items = draw.normal(0, 0.1, (USERS, CONFIG.rank)), draw.normal(0, 0.1, (ITEMS, CONFIG.rank))
-    start, course = objective(users, items, weights), []
-    for _ in range(CONFIG.iterations):
-        users = solve(items, weights)
-        items = solve(users, weights.T)
-        course.append(objective(users, items, weights))
-    assert course == sorted(course, reverse=True)
-    # Two starts may end in two valleys: Spark's must not be the higher one.
-    assert objective(*fitted, weights) <= 1.03 * course[-1]
-    assert objective(*fitted, weights) < start / 3
+    users, values = draw.normal(0, 0.1, (USERS, config.rank)), []
+    for _ in range(config.iterations):
+        items = solve(users, weights.T, config)
+        users = solve(items, weights, config)
+        values.append(objective(users, items, weights, config))
+    return values
 
 
-def test_the_users_are_at_the_exact_minimum_for_their_items(fitted):
-    # Spark ends a round with the users: given the items no other users do better.
-    users, items = fitted
-    assert users == pytest.approx(solve(items, observed()), abs=2e-3)
+@pytest.mark.parametrize(
+    "others",
+    [
+        {},
+        {"regularisation_exponent": 0.0, "regularisation": 1.0, "iterations": 4},
+        {"solver": "conjugate_gradient"},
+        {"solver": "spark_ml"},
+    ],
+    ids=["by_count", "the_same_for_all", "conjugate_gradient", "spark_ml"],
+)
+def test_the_objective_is_as_low_as_an_own_solver_brings_it(fitting, others):
+    asked, weights = config(**others), observed()
+    values = course(asked, weights)
+    assert values == sorted(values, reverse=True)
+    found = objective(*fitting.factors(asked), weights, asked)
+    # Two starts may end in two valleys: ours must not be the higher one.
+    assert found <= 1.03 * values[-1]
+    assert found < values[0]
 
 
-def test_one_seed_gives_one_result_whatever_the_order_of_rows(tables, fitted):
-    samples, *indexes = tables
-    users, items = fit(samples.repartition(3).orderBy("weight", "item_idx"), *indexes, CONFIG, SEED)
-    assert factors(users, "user", USERS) == pytest.approx(fitted[0], abs=1e-5)
-    assert factors(items, "item", ITEMS) == pytest.approx(fitted[1], abs=1e-5)
-    other, _ = fit(*tables, CONFIG, SEED + 1)
-    assert np.abs(factors(other, "user", USERS) - fitted[0]).max() > 1e-3
+@pytest.mark.parametrize("others", [{}, {"regularise_unobserved": True, "regularisation_exponent": 0.5}])
+def test_the_users_are_at_the_exact_minimum_for_their_items(fitting, others):
+    # A round ends with the users: given the items no other users do better.
+    asked = config(iterations=1, **others)
+    users, items = fitting.factors(asked)
+    assert users == pytest.approx(solve(items, observed(), asked), abs=1e-5)
+
+
+def test_one_seed_gives_one_result_whatever_the_order_of_rows(fitting, fitted):
+    users, items = fitting.factors(SHORT, samples=fitting.tables[0].repartition(3).orderBy("weight", "item_idx"))
+    assert (users == fitted[0]).all()
+    assert (items == fitted[1]).all()
+    other, _ = fitting.factors(SHORT, seed=SEED + 1)
+    assert np.abs(other - fitted[0]).max() > 1e-3
+
+
+def test_many_steps_of_conjugate_gradient_end_where_cholesky_does(fitting, fitted):
+    users, items = fitting.factors(config(solver="conjugate_gradient", steps=20, iterations=SHORT.iterations))
+    assert users == pytest.approx(fitted[0], abs=1e-3)
+    assert items == pytest.approx(fitted[1], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("solver", "most_to_all", "most_entries"),
+    [("cholesky", 0, 4), ("conjugate_gradient", 0, 1 << 20), ("conjugate_gradient", 1 << 20, 4)],
+    ids=["by_name_in_pieces", "by_name", "to_all_in_pieces"],
+)
+def test_however_the_work_is_dealt_the_result_is_the_same(fitting, monkeypatch, solver, most_to_all, most_entries):
+    # As many steps as there are numbers: rows in pieces are solved exactly.
+    asked = config(solver=solver, steps=8, iterations=2)
+    expected = fitting.factors(asked)
+    monkeypatch.setattr(rounds, "MOST_IN_BLOCK", 80)
+    monkeypatch.setattr(rounds, "MOST_TO_ALL", most_to_all)
+    monkeypatch.setattr(blocks, "MOST_ENTRIES", most_entries)
+    users, items = fitting.factors(asked)
+    assert users == pytest.approx(expected[0], abs=1e-3)
+    assert items == pytest.approx(expected[1], abs=1e-3)
+
+
+def test_a_fit_goes_on_from_an_earlier_one(fitting):
+    weights, once = observed(), config(iterations=1)
+    earlier = fitting(config(iterations=2))
+    two = objective(*map(matrix, earlier, ("user", "item"), (USERS, ITEMS)), weights)
+    cold = objective(*fitting.factors(once), weights)
+    assert objective(*fitting.factors(once, start=earlier), weights) < two < cold
+    # Who is new starts at random, and does not take the others back to their beginning.
+    known = earlier[0].where("user_id <> 'u7'"), earlier[1].where("item_id <> 'i3'")
+    assert objective(*fitting.factors(once, start=known), weights) < cold
+
+
+def test_an_earlier_fit_of_another_width_is_refused(fitting):
+    start = fitting(config(iterations=1))
+    with pytest.raises(PySparkException, match=r"4 wide, als\.rank is 5: set als\.warm_start=false"):
+        fitting(config(rank=5), start=start)
+
+
+@pytest.mark.parametrize("weight", ["double('nan')", "double('infinity')", "0", "-1"])
+def test_weights_that_are_none_are_refused(fitting, weight):
+    samples = fitting.tables[0].selectExpr("user_idx", "item_idx", f"IF(user_idx = 3, {weight}, weight) AS weight")
+    with pytest.raises(PySparkException, match="weights are not finite numbers above 0"):
+        fitting(samples=samples)
+
+
+def test_equations_without_a_single_solution_are_refused(fitting):
+    with pytest.raises(PySparkException, match=r"raise als\.regularisation"):
+        fitting(config(rank=30, regularisation=0.0))
+
+
+def test_a_number_beyond_int32_is_refused(fitting):
+    samples = fitting.tables[0].selectExpr("user_idx + 3000000000 AS user_idx", "item_idx", "weight")
+    with pytest.raises(PySparkException, match="overflow"):
+        fitting(samples=samples)
+
+
+def test_no_samples_no_vectors(fitting):
+    users, items = fitting(samples=fitting.tables[0].limit(0))
+    assert users.count() == items.count() == 0
+
+
+def test_spark_ml_knows_no_other_regularisation():
+    with pytest.raises(ValueError, match="regularisation_exponent: 1"):
+        config(solver="spark_ml", regularisation_exponent=0.5)

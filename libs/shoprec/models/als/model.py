@@ -1,43 +1,51 @@
-"""Implicit alternating least squares (Hu, Koren, Volinsky 2008) by Spark ML, over the observed samples."""
+"""Implicit alternating least squares (Hu, Koren and Volinsky 2008, https://doi.org/10.1109/ICDM.2008.22), on Spark.
 
-from pyspark.ml.recommendation import ALS
+The settings of regularisation are those of Rendle et al. 2021 (https://arxiv.org/abs/2110.14037, section 4).
+"""
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.models.als import spark_ml
 from shoprec.models.als.config import AlsConfig
+from shoprec.models.als.rounds import Rounds
 from shoprec.models.embeddings import named
+from shoprec.reuse import reused
+from shoprec.training.storage import Folder
 
 
 def fit(
-    samples: DataFrame, user_index: DataFrame, item_index: DataFrame, config: AlsConfig, seed: int
+    samples: DataFrame,
+    user_index: DataFrame,
+    item_index: DataFrame,
+    config: AlsConfig,
+    folder: Folder,
+    seed: int,
+    start: tuple[DataFrame, DataFrame] | None = None,
 ) -> tuple[DataFrame, DataFrame]:
     """Embeddings of the users and items that have samples.
 
     :param samples: user_idx, item_idx, weight (> 0); the rows of one pair add up
     :param user_index: user_id, user_idx
     :param item_index: item_id, item_idx
-    :return: (user_id, vector array<float>), (item_id, vector array<float>); the dot product is the predicted
-        preference. A vector that is not finite is left for the contract of its table to refuse.
+    :param folder: for the work of this fit alone, which every task must reach; the returned frames read from it
+    :param start: what an earlier fit of the same rank gave, to go on from; who is not in it starts at random
+    :return: (user_id, vector array<float>), (item_id, vector array<float>); the dot product is the predicted preference
+    :raises ValueError: within the Spark job, when a weight is not finite and above 0, or equations have no solution
     """
-    pairs = samples.groupBy("user_idx", "item_idx").agg(F.sum(F.col("weight").cast("double")).alias("weight"))
-    # ALS draws its first factors by partition and order of rows: fix both.
-    ordered = pairs.repartition(config.blocks, "user_idx").sortWithinPartitions("user_idx", "item_idx")
-    als = ALS(
-        rank=config.rank,
-        maxIter=config.iterations,
-        regParam=config.regularisation,
-        alpha=config.alpha,
-        implicitPrefs=True,
-        userCol="user_idx",
-        itemCol="item_idx",
-        ratingCol="weight",
-        numUserBlocks=config.blocks,
-        numItemBlocks=config.blocks,
-        seed=seed,
-    )
-    model = als.fit(ordered)
-    users, items = (
-        factors.select(F.col("id").alias(f"{kind}_idx"), F.col("features").alias("vector"))
-        for factors, kind in ((model.userFactors, "user"), (model.itemFactors, "item"))
-    )
+    weight = F.sum(F.col("weight").cast("double")).cast("float").alias("weight")
+    summed = samples.groupBy(F.col("user_idx").cast("int"), F.col("item_idx").cast("int")).agg(weight)
+    indexes = {"user": user_index, "item": item_index}
+    with reused(summed) as pairs:
+        if config.solver == "spark_ml":
+            made = spark_ml.fit(pairs, config, seed)
+        else:
+            rounds = Rounds(pairs, config, folder, seed)
+            for kind, known in zip(indexes, start or (None, None), strict=True):
+                rounds.begin(kind, known and known.join(indexes[kind], on=f"{kind}_id", how="inner"))
+            for _ in range(config.iterations):
+                rounds.solve("item")
+                rounds.solve("user")
+            made = rounds.vectors("user"), rounds.vectors("item")
+    users, items = made
     return named(users, user_index, "user"), named(items, item_index, "item")

@@ -1,0 +1,83 @@
+"""The rows in which the blocks of a factorisation hear of each other, through Spark; their numbers travel as bytes."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shoprec.models.als.blocks import Numbers, Vectors, together
+from shoprec.models.als.solve import Half, Share
+from shoprec.retrieval import arrow
+
+#: What a task gives back. Of its own block (``into`` is ``OWN``, ``part`` the block) the Gram matrix of its vectors; of
+#: a row that block ``into`` solves, both sides of the equations and how many entries they are of.
+GIVEN = "into int, part int, row int, entries long, sums binary"
+_GIVEN = pa.schema([
+    ("into", pa.int32()), ("part", pa.int32()), ("row", pa.int32()), ("entries", pa.int64()), ("sums", pa.binary()),
+])  # fmt: skip
+OWN = -1
+
+#: Vectors on their way into a block.
+SENT = "into int, rows binary, vectors binary"
+_SENT = pa.schema([("into", pa.int32()), ("rows", pa.binary()), ("vectors", pa.binary())])
+
+#: Rows of block ``source`` that block ``into`` names.
+ASKED = "source int, into int, rows binary"
+_ASKED = pa.schema([("source", pa.int32()), ("into", pa.int32()), ("rows", pa.binary())])
+
+
+def gram_of(block: int, gram: npt.NDArray[np.float64], shares: Sequence[tuple] = ()) -> pa.Table:
+    """``GIVEN`` of a block, and what it has to say of rows that others solve."""
+    return _table(_GIVEN, [(OWN, block, -1, 0, gram.tobytes()), *shares])
+
+
+def solved(half: Half, block: int, others: Vectors) -> pa.Table:
+    """``GIVEN`` of a block that is solved."""
+    gram, shares = half.solve(block, others)
+    told = [
+        (share.row % half.blocks, block, share.row, share.entries, np.append(share.left.ravel(), share.right).tobytes())
+        for share in shares
+    ]
+    return gram_of(block, gram, told)
+
+
+def joined(half: Half, told: pa.Table) -> pa.Table:
+    """``GIVEN`` of a block that has solved the rows which others told of."""
+    width, shares = half.config.rank, []
+    for row in sorted(told.to_pylist(), key=lambda row: row["part"]):
+        left, right = np.split(np.frombuffer(row["sums"]), [width * width])
+        shares.append(Share(row["row"], left.reshape(width, width), right, row["entries"]))
+    block = int(arrow.numbers(told, "into")[0])
+    return gram_of(block, half.join(block, shares))
+
+
+def asked(block: int, named: Numbers, blocks: int) -> pa.Table:
+    """``ASKED`` by a block that names these rows of the other side."""
+    sources = np.unique(named % blocks).tolist()
+    return _table(_ASKED, [(source, block, named[named % blocks == source].tobytes()) for source in sources])
+
+
+def heard(told: pa.Table) -> dict[int, Numbers]:
+    """Which rows each block asks for, of the ``ASKED`` of one source."""
+    return {row["into"]: np.frombuffer(row["rows"], np.int32) for row in told.to_pylist()}
+
+
+def sent(answers: Iterable[tuple[int, Vectors]]) -> pa.Table:
+    """``SENT``: vectors, and the block that they go to."""
+    return _table(_SENT, [(into, vectors.rows.tobytes(), vectors.values.tobytes()) for into, vectors in answers])
+
+
+def received(told: pa.Table, width: int) -> Vectors:
+    """All vectors of the ``SENT`` into one block."""
+    parts = (
+        Vectors(np.frombuffer(row["rows"], np.int32), np.frombuffer(row["vectors"], np.float32).reshape(-1, width))
+        for row in told.to_pylist()
+    )
+    return together(parts, width)
+
+
+def _table(schema: pa.Schema, rows: Sequence[tuple]) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
+    arrays = [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

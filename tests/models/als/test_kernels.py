@@ -1,0 +1,126 @@
+"""The compiled kernels against numpy, row by row."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shoprec.models.als import kernels
+
+WIDTH, OTHERS = 7, 60
+
+
+def drawn(lengths, seed=0):
+    """Rows of so many entries: where they end, their places, c - 1, the vectors, their Gram matrix, ridges."""
+    draw = np.random.default_rng(seed)
+    places = np.concatenate(
+        [
+            draw.permutation(OTHERS)[:length] if length <= OTHERS else draw.integers(0, OTHERS, length)
+            for length in lengths
+        ]
+    ).astype(np.int32)
+    vectors = draw.normal(0, 0.3, (OTHERS, WIDTH)).astype(np.float32)
+    excess = draw.uniform(0.5, 9, len(places)).astype(np.float32)
+    ridges = (0.1 * np.maximum(lengths, 1)).astype(np.float32)
+    return np.cumsum(lengths), places, excess, vectors, vectors.T @ vectors, ridges
+
+
+def expected(ends, places, excess, vectors, gram, ridges):
+    solved, first = [], 0
+    for end, ridge in zip(ends, ridges, strict=True):
+        own, more = vectors[places[first:end]].astype(float), excess[first:end].astype(float)
+        left = gram + own.T @ (more[:, None] * own) + ridge * np.eye(WIDTH)
+        solved.append(np.linalg.solve(left, own.T @ (1 + more)))
+        first = end
+    return np.array(solved)
+
+
+#: Below, at and above what is gathered at a time, twice of it, and nothing.
+LENGTHS = [1, 5, 60, 0, kernels.GATHERED, kernels.GATHERED + 1, 2 * kernels.GATHERED + 3]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_exact(kind):
+    ends, places, *numbers = drawn(LENGTHS)
+    solved = np.full((len(LENGTHS), WIDTH), 9, kind)
+    kernels.exact(ends, places, *(given.astype(kind) for given in numbers), solved)
+    assert solved == pytest.approx(expected(ends, places, *numbers), abs=2e-5)
+
+
+def test_as_many_steps_as_there_are_numbers_solve_it():
+    given = drawn(LENGTHS)
+    solved = np.full((len(LENGTHS), WIDTH), 0.5, np.float32)
+    kernels.conjugate(*given, 2 * WIDTH, solved)
+    assert solved == pytest.approx(expected(*given), abs=1e-4)
+
+
+def test_each_step_comes_nearer_and_the_minimum_stays():
+    given = drawn(LENGTHS)
+    minimum, far = expected(*given), []
+    for steps in (0, 1, 2, 3):
+        solved = np.zeros((len(LENGTHS), WIDTH), np.float32)
+        kernels.conjugate(*given, steps, solved)
+        far.append(np.abs(solved - minimum).sum())
+    assert far == sorted(far, reverse=True)
+    assert far[3] < far[0] / 10
+    stays = minimum.astype(np.float32)
+    kernels.conjugate(*given, 3, stays)
+    assert stays == pytest.approx(minimum, abs=1e-4)
+
+
+def test_sums_are_both_sides_of_the_equations():
+    ends, places, excess, vectors, _, _ = drawn(LENGTHS)
+    left, right = np.ones((len(LENGTHS), WIDTH, WIDTH)), np.ones((len(LENGTHS), WIDTH))
+    kernels.sums(ends, places, excess, vectors, left, right)
+    own, more = vectors[places[ends[3] :]], excess[ends[3] :]
+    own, more = own[: kernels.GATHERED], more[: kernels.GATHERED]
+    assert left[4] == pytest.approx(1 + own.T @ (more[:, None] * own), rel=1e-4)
+    assert right[4] == pytest.approx(1 + own.T @ (1 + more), rel=1e-4, abs=1e-3)
+    assert (left[3] == 1).all()
+    assert (right[3] == 1).all()
+
+
+def test_what_single_precision_cannot_solve_is_told_and_double_can():
+    ends, places, excess, vectors, _, _ridges = drawn([3, 4])
+    # Two directions alike to the seventh digit: in single precision they are one.
+    wide = vectors.astype(float)
+    wide[:, 1] = wide[:, 0] * (1 + 1e-7) + 1e-6 * np.arange(OTHERS)
+    gram, none = wide.T @ wide * 1e4, np.zeros(2)
+    narrow = [numbers.astype(np.float32) for numbers in (excess, wide, gram, none)]
+    with pytest.raises(np.linalg.LinAlgError):
+        kernels.exact(ends, places, *narrow, np.zeros((2, WIDTH), np.float32))
+    solved = np.zeros((2, WIDTH))
+    kernels.exact(ends, places, excess.astype(float), wide, gram, none, solved)
+    assert solved == pytest.approx(expected(ends, places, excess.astype(float), wide, gram, none), rel=1e-3)
+
+
+PROGRAM = """
+import numpy as np
+from shoprec.models.als import kernels
+
+ends, places, ones = np.array([2]), np.arange(2, dtype=np.int32), np.ones(2, np.float32)
+left, right = np.zeros((1, 2, 2)), np.zeros((1, 2))
+kernels.sums(ends, places, ones, np.eye(2, dtype=np.float32), left, right)
+print(kernels.__file__, left.tolist(), right.tolist())
+"""
+
+
+def test_they_compile_in_a_wheel_on_the_path(tmp_path):
+    wheel, package = tmp_path / "shoprec.whl", Path(kernels.__file__).parents[2]
+    with zipfile.ZipFile(wheel, "w") as made:
+        for name in ("__init__.py", "models/__init__.py", "models/als/__init__.py", "models/als/kernels.py"):
+            made.write(package / name, f"shoprec/{name}")
+    # Without a home there is no folder for what is compiled either.
+    environment = {**os.environ, "PYTHONPATH": str(wheel), "HOME": str(tmp_path / "none"), "XDG_CACHE_HOME": ""}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split(maxsplit=1) == [
+        f"{wheel}/shoprec/models/als/kernels.py",
+        "[[[1.0, 0.0], [0.0, 1.0]]] [[2.0, 2.0]]\n",
+    ]
