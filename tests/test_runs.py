@@ -1,7 +1,7 @@
 """Published runs: one of two wins, and readers see nothing else."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -42,6 +42,18 @@ def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: L
     assert said[winner] == "won"
     assert f"run {winner} followed first first" in said[loser]
     assert lake.read(RUNS).count() == 2
+
+
+def test_the_latest_run_of_all_for_a_date_or_before_one(lake: Lake) -> None:
+    lake.ensure([RUNS])
+    assert latest_run(lake, before=DAY) is None
+    days = {"a": DAY - timedelta(days=2), "b": DAY - timedelta(days=1), "c": DAY, "d": DAY + timedelta(days=1)}
+    for number, (run_id, day) in enumerate(days.items(), start=1):
+        publish(lake, run_row(run_id, chr(ord(run_id) - 1) if number > 1 else "", number) | {"as_of": day})
+    assert latest_run(lake)["run_id"] == "d"
+    assert latest_run(lake, DAY)["run_id"] == "c"
+    assert latest_run(lake, before=DAY)["run_id"] == "b"
+    assert latest_run(lake, before=days["a"]) is None
 
 
 def test_readers_see_published_runs_alone(lake: Lake, spark: SparkSession) -> None:

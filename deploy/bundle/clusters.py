@@ -50,7 +50,7 @@ def places() -> dict[str, str]:
 
 
 def checkpoints() -> dict[str, str]:
-    """ALS cuts its lineage there."""
+    """Spark ML's ALS cuts its lineage there."""
     return {"spark.checkpoint.dir": f"{files()}/checkpoints"}
 
 

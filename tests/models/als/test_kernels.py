@@ -72,6 +72,15 @@ def test_each_step_comes_nearer_and_the_minimum_stays():
     assert stays == pytest.approx(minimum, abs=1e-4)
 
 
+def test_many_steps_without_regularisation_stay_sound():
+    ends, places, excess, vectors, _, _ = drawn([3, 4])
+    none, solved = np.zeros((WIDTH, WIDTH), np.float32), np.zeros((2, WIDTH), np.float32)
+    kernels.conjugate(ends, places, excess, vectors, none, np.zeros(2, np.float32), 100, solved)
+    # Fewer entries than numbers: each entry can be met, at (1 + more) / more.
+    assert vectors[places[:3]] @ solved[0] == pytest.approx((1 + excess[:3]) / excess[:3], rel=1e-2)
+    assert np.abs(solved).max() < 1e3
+
+
 def test_sums_are_both_sides_of_the_equations():
     ends, places, excess, vectors, _, _ = drawn(LENGTHS)
     left, right = np.ones((len(LENGTHS), WIDTH, WIDTH)), np.ones((len(LENGTHS), WIDTH))

@@ -152,15 +152,24 @@ def test_many_steps_of_conjugate_gradient_end_where_cholesky_does(fitting, fitte
 
 
 @pytest.mark.parametrize(
-    ("solver", "most_to_all", "most_entries"),
-    [("cholesky", 0, 4), ("conjugate_gradient", 0, 1 << 20), ("conjugate_gradient", 1 << 20, 4)],
-    ids=["by_name_in_pieces", "by_name", "to_all_in_pieces"],
+    ("solver", "most_to_all", "most_entries", "most_in_block"),
+    [
+        ("cholesky", 0, 4, 60),
+        ("conjugate_gradient", 0, 1 << 20, 60),
+        ("conjugate_gradient", 1 << 20, 4, 60),
+        ("conjugate_gradient", 0, 4, 8),
+        ("conjugate_gradient", 1 << 20, 4, 8),
+    ],
+    ids=["by_name_in_pieces", "by_name", "to_all_in_pieces", "by_name_more_blocks_than_rows", "more_blocks_than_rows"],
 )
-def test_however_the_work_is_dealt_the_result_is_the_same(fitting, monkeypatch, solver, most_to_all, most_entries):
+def test_however_the_work_is_dealt_the_result_is_the_same(
+    fitting, monkeypatch, solver, most_to_all, most_entries, most_in_block
+):
     # As many steps as there are numbers: rows in pieces are solved exactly.
-    asked = config(solver=solver, steps=8, iterations=2)
+    asked = config(solver=solver, steps=8, iterations=1)
     expected = fitting.factors(asked)
-    monkeypatch.setattr(rounds, "MOST_IN_BLOCK", 80)
+    monkeypatch.setattr(rounds, "MOST_IN_BLOCK", most_in_block)
+    monkeypatch.setattr(rounds, "MOST_AN_ENTRY", 1 << 20)
     monkeypatch.setattr(rounds, "MOST_TO_ALL", most_to_all)
     monkeypatch.setattr(blocks, "MOST_ENTRIES", most_entries)
     users, items = fitting.factors(asked)
@@ -181,7 +190,7 @@ def test_a_fit_goes_on_from_an_earlier_one(fitting):
 
 def test_an_earlier_fit_of_another_width_is_refused(fitting):
     start = fitting(config(iterations=1))
-    with pytest.raises(PySparkException, match=r"4 wide, als\.rank is 5: set als\.warm_start=false"):
+    with pytest.raises(PySparkException, match=r"4 wide, als\.rank is 5"):
         fitting(config(rank=5), start=start)
 
 
@@ -195,6 +204,21 @@ def test_weights_that_are_none_are_refused(fitting, weight):
 def test_equations_without_a_single_solution_are_refused(fitting):
     with pytest.raises(PySparkException, match=r"raise als\.regularisation"):
         fitting(config(rank=30, regularisation=0.0))
+
+
+def test_weights_beyond_single_precision_are_refused(fitting):
+    samples = fitting.tables[0].selectExpr("user_idx", "item_idx", "float(1e37) AS weight")
+    with pytest.raises(PySparkException, match=r"als\.alpha times 2e\+37, a weight, is beyond single precision"):
+        fitting(config(alpha=100.0), samples=samples)
+
+
+@pytest.mark.parametrize(
+    ("entries", "parallel", "expected"),
+    [(0, 8, 1), (1, 8, 1), (300_000, 8, 3), (10_000_000, 2, 4), (10_000_000, 8, 8), (8 * 2_796_202 + 1, 8, 16)],
+)
+def test_blocks_keep_all_cores_busy_and_small(entries, parallel, expected):
+    # At a width of 48 a block's vectors are 512 MiB if each of 2,796,202 entries names another.
+    assert rounds.blocks_for(entries, 48, parallel) == expected
 
 
 def test_a_number_beyond_int32_is_refused(fitting):

@@ -1,1 +1,1 @@
-"""Implicit matrix factorisation by Spark ML."""
+"""Implicit matrix factorisation on Spark."""

@@ -5,8 +5,10 @@ vectors. A row of more than ``MOST_ENTRIES`` entries is cut into pieces that lie
 solved in the first of them.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +16,14 @@ import pyarrow as pa
 from safetensors import numpy as safetensors
 
 from shoprec.retrieval import arrow
+from shoprec.retrieval.ties import signs
 from shoprec.training.storage import Folder
 
 Numbers = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
+
+#: Length of the first, random vectors.
+FIRST_LENGTH = 0.1
 
 #: Entries of one row that one block holds.
 MOST_ENTRIES = 1 << 20
@@ -52,18 +58,13 @@ class Vectors:
     rows: Numbers
     values: Floats
 
-    @classmethod
-    def none(cls, width: int) -> "Vectors":
-        """Of no rows."""
-        return cls(np.empty(0, np.int32), np.empty((0, width), np.float32))
-
     def of(self, wanted: Numbers) -> Floats:
         """[wanted, width]; zeros where there is none."""
-        made = np.zeros((len(wanted), self.values.shape[1]), np.float32)
-        if len(self.rows):
-            places = np.minimum(np.searchsorted(self.rows, wanted), len(self.rows) - 1)
-            there = self.rows[places] == wanted
-            made[there] = self.values[places[there]]
+        if not len(self.rows):
+            return np.zeros((len(wanted), self.values.shape[1]), np.float32)
+        places = np.minimum(np.searchsorted(self.rows, wanted), len(self.rows) - 1)
+        made = self.values[places]
+        made[self.rows[places] != wanted] = 0
         return made
 
     def gram(self) -> npt.NDArray[np.float64]:
@@ -74,15 +75,25 @@ class Vectors:
 
 def together(parts: Iterable[Vectors], width: int) -> Vectors:
     """Parts that share no row, as one."""
-    known = [Vectors.none(width), *parts]
-    rows, values = np.concatenate([part.rows for part in known]), np.concatenate([part.values for part in known])
+    known = [Vectors(np.empty(0, np.int32), np.empty((0, width), np.float32)), *parts]
+    rows = np.concatenate([part.rows for part in known])
     order = np.argsort(rows)
-    return Vectors(rows[order], values[order])
+    places, values, done = np.empty_like(order), np.empty((len(rows), width), np.float32), 0
+    places[order] = np.arange(len(rows))
+    for at, part in enumerate(known):
+        values[places[done : done + len(part.rows)]] = part.values
+        done += len(part.rows)
+        # What is copied is let go: a task holds the vectors once, and a part of them twice.
+        known[at] = None
+    return Vectors(rows[order], values)
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files of one side: each appears whole or not at all, and a task that is done again writes the same."""
+    """The files of one side.
+
+    Each appears whole or not at all, and has one writer: a task that is done again, or at two places, writes the same.
+    """
 
     uri: str
 
@@ -111,28 +122,36 @@ class Files:
         """What was written."""
         return {int(into): rows for into, rows in self._read(f"asked/{source}").items()}
 
-    def write_vectors(self, half: int, block: int, vectors: Vectors) -> None:
-        """What half round ``half`` made of a block."""
-        self._write(f"{half}/{block}", {"rows": vectors.rows, "values": vectors.values.astype(np.float32)})
+    def write_vectors(self, half: int, name: str, vectors: Vectors) -> None:
+        """What half round ``half`` made, under the name of its maker."""
+        self._write(f"{half}/{name}", {"rows": vectors.rows, "values": vectors.values.astype(np.float32)})
 
-    def vectors(self, half: int, block: int) -> Vectors:
-        """What was written."""
-        return Vectors(**self._read(f"{half}/{block}"))
-
-    def has_vectors(self, half: int, block: int) -> bool:
-        """Whether some were written."""
-        return Folder(self.uri).exists(f"{half}/{block}.safetensors")
+    def vectors(self, half: int, names: Iterable[str], width: int) -> Vectors:
+        """All that was written under these names."""
+        return together((Vectors(**self._read(f"{half}/{name}")) for name in names), width)
 
     def forget(self, half: int) -> None:
         """Delete the vectors of a half round."""
-        Folder(self.uri).delete(str(half))
+        _folder(self.uri).delete(str(half))
 
     def _write(self, name: str, arrays: dict[str, npt.NDArray]) -> None:
         kept = {key: np.ascontiguousarray(values) for key, values in arrays.items()}
-        Folder(self.uri).write(f"{name}.safetensors", safetensors.save(kept))
+        _folder(self.uri).write(f"{name}.safetensors", safetensors.save(kept))
 
     def _read(self, name: str) -> dict[str, npt.NDArray]:
-        return safetensors.load(Folder(self.uri).read(f"{name}.safetensors"))
+        try:
+            return safetensors.load(_folder(self.uri).read(f"{name}.safetensors"))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{self.uri}/{name}.safetensors is not there, which another task wrote — all workers must reach the "
+                "same files: give a place that they share with --set files=…"
+            ) from error
+
+
+@cache
+def _folder(uri: str) -> Folder:
+    """Once a process: a client of an object store is costly to make."""
+    return Folder(uri)
 
 
 def packed(pairs: pa.Table) -> tuple[Entries, Entries]:
@@ -157,3 +176,20 @@ def packed(pairs: pa.Table) -> tuple[Entries, Entries]:
         return Entries(rows, ends, named, places.astype(np.int32), weights[own].astype(np.float32))
 
     return part(order[~piece[order]]), part(order[piece[order]])
+
+
+def first_vectors(rows: pa.Table, rank: int, seed: int) -> Vectors:
+    """Known vectors, others of random signs.
+
+    :param rows: row, vector (null: unknown)
+    :raises ValueError: a known vector is not finite, or not of this rank
+    """
+    rows = rows.sort_by("row")
+    numbers, there = arrow.numbers(rows, "row"), rows.column("vector").is_valid()
+    values = signs(numbers, rank, seed) * np.float32(FIRST_LENGTH / math.sqrt(rank))
+    known = arrow.matrix(rows.filter(there), "vector", "the earlier fit")
+    if len(known):
+        if known.shape[1] != rank:
+            raise ValueError(f"the earlier fit is {known.shape[1]} wide, als.rank is {rank}")
+        values[there.to_numpy()] = known
+    return Vectors(numbers, values)

@@ -6,7 +6,7 @@ A row with entries (i, r) solves, with confidence c = 1 + alpha r (Hu, Koren and
 
 exactly, by Cholesky, or nearly, by some steps of conjugate gradient from where the row stood (Takács, Pilászy and Tikk
 2011, https://doi.org/10.1145/2043932.2043987). They compute in the precision of the vectors that they are given, on one
-core, and in one order: a repeat gives the same bits.
+core, and in one order: a repeat on the same kind of machine gives the same bits.
 
 Shapes: R rows of the block, E their entries end to end, N vectors of the other side, F width, G entries at a time.
 """
@@ -15,6 +15,9 @@ from collections.abc import Callable
 
 import numba
 import numpy as np
+
+#: Share of the right-hand side that conjugate gradient leaves: that of rounding in single precision.
+LEAST_REST = 1e-7
 
 #: Entries whose vectors are laid side by side at a time: they stay in a core's cache.
 GATHERED = 512
@@ -148,12 +151,14 @@ def _descend(left_FF, own_GF, right_F, steps, solved_F):  # noqa: ANN001, ANN202
     rest_F = right_F - turned_F
     way_F = rest_F.copy()
     size = (rest_F * rest_F).sum()
+    least = LEAST_REST * LEAST_REST * (right_F * right_F).sum()
     for _ in range(steps):
-        # What is left is rounding error; dividing by it gives no direction.
-        if size < 1e-20:
-            break
         _times(left_FF, own_GF, way_F, turned_F)
-        far = size / (way_F * turned_F).sum()
+        bent = (way_F * turned_F).sum()
+        # What is left is rounding error, and gives no direction.
+        if not (size > least and bent > 0):
+            break
+        far = size / bent
         before, size = size, right_F.dtype.type(0)
         for f in range(width):
             solved_F[f] += far * way_F[f]

@@ -27,9 +27,10 @@ ASKED = "source int, into int, rows binary"
 _ASKED = pa.schema([("source", pa.int32()), ("into", pa.int32()), ("rows", pa.binary())])
 
 
-def gram_of(block: int, gram: npt.NDArray[np.float64], shares: Sequence[tuple] = ()) -> pa.Table:
-    """``GIVEN`` of a block, and what it has to say of rows that others solve."""
-    return _table(_GIVEN, [(OWN, block, -1, 0, gram.tobytes()), *shares])
+def gram_of(block: int, gram: npt.NDArray[np.float64] | None, shares: Sequence[tuple] = ()) -> pa.Table:
+    """``GIVEN`` of a block (without Gram matrix: it has no rows), and what it has to say of rows that others solve."""
+    own = [] if gram is None else [(OWN, block, -1, 0, gram.tobytes())]
+    return _table(_GIVEN, [*own, *shares])
 
 
 def solved(half: Half, block: int, others: Vectors) -> pa.Table:
@@ -54,8 +55,11 @@ def joined(half: Half, told: pa.Table) -> pa.Table:
 
 def asked(block: int, named: Numbers, blocks: int) -> pa.Table:
     """``ASKED`` by a block that names these rows of the other side."""
-    sources = np.unique(named % blocks).tolist()
-    return _table(_ASKED, [(source, block, named[named % blocks == source].tobytes()) for source in sources])
+    source = named % blocks
+    order = np.argsort(source, kind="stable")
+    sources, first = np.unique(source[order], return_index=True)
+    parts = np.split(named[order], first[1:])
+    return _table(_ASKED, [(one, block, rows.tobytes()) for one, rows in zip(sources.tolist(), parts, strict=True)])
 
 
 def heard(told: pa.Table) -> dict[int, Numbers]:

@@ -28,10 +28,12 @@ def fit(
     :param samples: user_idx, item_idx, weight (> 0); the rows of one pair add up
     :param user_index: user_id, user_idx
     :param item_index: item_id, item_idx
-    :param folder: for the work of this fit alone, which every task must reach; the returned frames read from it
+    :param folder: for the work of this fit alone, emptied first; every task must reach it, and the returned frames read
+        from it
     :param start: what an earlier fit of the same rank gave, to go on from; who is not in it starts at random
     :return: (user_id, vector array<float>), (item_id, vector array<float>); the dot product is the predicted preference
-    :raises ValueError: within the Spark job, when a weight is not finite and above 0, or equations have no solution
+    :raises ValueError: within the Spark job, when a weight is not finite and above 0, alpha times one is not finite, or
+        a row's equations have no single solution (``spark_ml`` checks none of it)
     """
     weight = F.sum(F.col("weight").cast("double")).cast("float").alias("weight")
     summed = samples.groupBy(F.col("user_idx").cast("int"), F.col("item_idx").cast("int")).agg(weight)
@@ -43,9 +45,10 @@ def fit(
             rounds = Rounds(pairs, config, folder, seed)
             for kind, known in zip(indexes, start or (None, None), strict=True):
                 rounds.begin(kind, known and known.join(indexes[kind], on=f"{kind}_id", how="inner"))
-            for _ in range(config.iterations):
-                rounds.solve("item")
-                rounds.solve("user")
-            made = rounds.vectors("user"), rounds.vectors("item")
+    if config.solver != "spark_ml":
+        for _ in range(config.iterations):
+            rounds.solve("item")
+            rounds.solve("user")
+        made = rounds.vectors("user"), rounds.vectors("item")
     users, items = made
     return named(users, user_index, "user"), named(items, item_index, "item")

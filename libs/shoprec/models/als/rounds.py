@@ -4,12 +4,12 @@ Users and items are dealt to blocks. A round solves all blocks of items against 
 users against the items'. Entries and vectors lie in files that every task reaches (see ``blocks``); Spark deals out the
 work, and carries what a block says of rows that others solve. A block takes the vectors of the other side in one of two
 ways: all of them from their files, while these are small, or by a shuffle those that its entries name. A task holds its
-block's entries, 12 bytes each and some 40 while they are packed, and those vectors. To the driver come
-width x width numbers of each block.
+block's entries, 12 bytes each and some 40 while they are packed, and those vectors, up to three times. To the driver
+come width x width numbers of each block.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,20 +18,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.models.als import blocks, messages
-from shoprec.models.als.blocks import Files, Vectors, packed, together
+from shoprec.models.als.blocks import Files, Vectors, first_vectors, packed
 from shoprec.models.als.config import AlsConfig
-from shoprec.models.als.solve import Doubles, Half
+from shoprec.models.als.solve import Doubles, Half, joint_name
 from shoprec.retrieval import arrow
-from shoprec.retrieval.ties import signs
 from shoprec.reuse import reused
 from shoprec.training.storage import Folder
 
-#: Vectors of one side that every task may read, in bytes.
-MOST_TO_ALL = 256 << 20
-#: Entries that one block may hold, and fewer than which another block is not worth its reading of the vectors.
-MOST_IN_BLOCK, LEAST_IN_BLOCK = 8 << 20, 128 << 10
-#: Length of the first, random vectors.
-FIRST_LENGTH = 0.1
+#: Vectors of one side that every task may read, in bytes; and how many of them for each entry of its own.
+MOST_TO_ALL, MOST_AN_ENTRY = 256 << 20, 4
+#: Entries that a block holds on average at most, bytes that their vectors have if each names another, and entries fewer
+#: than which another block is not worth its reading of the vectors.
+MOST_IN_BLOCK, MOST_NAMED, LEAST_IN_BLOCK = 8 << 20, 512 << 20, 128 << 10
 
 _OTHER = {"user": "item", "item": "user"}
 
@@ -44,7 +42,9 @@ class _Side:
     :ivar cut: some rows are in pieces
     :ivar by_name: its blocks take the vectors that they name, not all
     :ivar packed: its blocks that have entries
-    :ivar half: the half round that made its vectors; ``made``: the blocks that have some; ``gram``: of all of them
+    :ivar half: the half round that made its vectors
+    :ivar made: the names under which they lie, by block
+    :ivar gram: the Gram matrix of all of them
     """
 
     files: Files
@@ -54,24 +54,28 @@ class _Side:
     by_name: bool = False
     packed: Sequence[int] = ()
     half: int = -1
-    made: Sequence[int] = ()
+    made: Mapping[int, Sequence[str]] = field(default_factory=dict)
     gram: Doubles = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 class Rounds:
     """The blocks of both sides, and their vectors as they stand.
 
-    :param pairs: user_idx int, item_idx int, weight float; one row a pair
+    :param pairs: user_idx int, item_idx int, weight float; one row a pair; read until both sides have begun
+    :param folder: is emptied first
     """
 
     def __init__(self, pairs: DataFrame, config: AlsConfig, folder: Folder, seed: int) -> None:
         self._config, self._seed, self._spark, self._half = config, seed, pairs.sparkSession, 0
         folder.delete("")
         self._sides = {kind: _side(pairs, kind, folder) for kind in _OTHER}
-        self._blocks = _blocks(pairs)
+        entries, conf = pairs.count(), self._spark.conf
+        parallel = int(conf.get("spark.default.parallelism", conf.get("spark.sql.shuffle.partitions")))
+        self._blocks = blocks_for(entries, config.rank, parallel)
         for kind, other in _OTHER.items():
             side = self._sides[kind]
-            side.by_name = 4 * config.rank * self._sides[other].count > MOST_TO_ALL
+            others = self._sides[other].count
+            side.by_name = 4 * config.rank * others > MOST_TO_ALL or self._blocks * others > MOST_AN_ENTRY * entries
             side.packed = self._pack(
                 side, pairs.select(F.col(f"{kind}_idx").alias("row"), F.col(f"{other}_idx").alias("column"), "weight")
             )
@@ -89,8 +93,8 @@ class Rounds:
         files, half = side.files, self._half
 
         def first(rows: pa.Table) -> pa.Table:
-            number, vectors = int(arrow.numbers(rows, "block")[0]), _first(rows, rank, seed)
-            files.write_vectors(half, number, vectors)
+            number, vectors = int(arrow.numbers(rows, "block")[0]), first_vectors(rows, rank, seed)
+            files.write_vectors(half, str(number), vectors)
             return messages.gram_of(number, vectors.gram())
 
         self._stands(side, rows.select(block, "row", "vector").groupBy("block").applyInArrow(first, messages.GIVEN))
@@ -114,15 +118,15 @@ class Rounds:
     def vectors(self, kind: str) -> DataFrame:
         """``kind``_idx, vector, as they stand in the files."""
         side, name = self._sides[kind], f"{kind}_idx"
-        files, half = side.files, side.half
+        files, half, made, rank = side.files, side.half, side.made, self._config.rank
 
         def read(block: int) -> pa.RecordBatch:
-            vectors = files.vectors(half, block)
+            vectors = files.vectors(half, made[block], rank)
             return pa.record_batch([pa.array(vectors.rows), arrow.vectors(vectors.values)], names=[name, "vector"])
 
-        return self._tasks(side.made, read, f"{name} int, vector array<float>")
+        return self._tasks(made, read, f"{name} int, vector array<float>")
 
-    def _tasks(self, chosen: Sequence[int], made: Callable[[int], pa.RecordBatch | pa.Table], schema: str) -> DataFrame:
+    def _tasks(self, chosen: Iterable[int], made: Callable[[int], pa.RecordBatch | pa.Table], schema: str) -> DataFrame:
         """What a function makes of each of these blocks, every one in a task of its own."""
         wanted = frozenset(chosen)
 
@@ -171,35 +175,42 @@ class Rounds:
         self._tasks(side.packed, ask, messages.ASKED).groupBy("source").applyInArrow(keep, "source int").collect()
 
     def _to_all(self, half: Half, side: _Side, other: _Side) -> DataFrame:
-        files, number, made, rank = other.files, other.half, other.made, self._config.rank
+        files, number, rank = other.files, other.half, self._config.rank
+        names = [name for block in other.made for name in other.made[block]]
 
         def solve(block: int) -> pa.Table:
-            return messages.solved(half, block, together((files.vectors(number, one) for one in made), rank))
+            return messages.solved(half, block, files.vectors(number, names, rank))
 
         return self._tasks(side.packed, solve, messages.GIVEN)
 
     def _by_name(self, half: Half, side: _Side, other: _Side) -> DataFrame:
-        files, asks, number, rank = other.files, side.files, other.half, self._config.rank
+        files, asks, number, made, rank = other.files, side.files, other.half, other.made, self._config.rank
 
         def answer(block: int) -> pa.Table:
-            held, asked = files.vectors(number, block), asks.asked(block)
+            held, asked = files.vectors(number, made[block], rank), asks.asked(block)
             return messages.sent((into, Vectors(rows, held.of(rows))) for into, rows in asked.items())
 
         def solve(sent: pa.Table) -> pa.Table:
             return messages.solved(half, int(arrow.numbers(sent, "into")[0]), messages.received(sent, rank))
 
-        sent = self._tasks(other.made, answer, messages.SENT)
+        sent = self._tasks(made, answer, messages.SENT)
         return sent.groupBy("into").applyInArrow(solve, messages.GIVEN)
 
     def _stands(self, side: _Side, given: DataFrame, late: DataFrame | None = None) -> None:
-        """Do the half round: what its tasks give back says how the side stands now: ``late``, if a block gave twice."""
-        grams: dict[int, Doubles] = {}
-        for some in (given, late):
+        """Do the half round: what its tasks give back says how the side stands now.
+
+        :param given: of the blocks
+        :param late: of the blocks that put rows together from pieces
+        """
+        names: dict[int, list[str]] = {}
+        side.gram = np.zeros((self._config.rank, self._config.rank))
+        for some, name in ((given, str), (late, joint_name)):
             rows = some.select("part", "sums").collect() if some is not None else ()
-            grams |= {row["part"]: np.frombuffer(row["sums"]).reshape(self._config.rank, -1) for row in rows}
-        side.half, side.made = self._half, sorted(grams)
-        # In the blocks' order: sums of floats depend on it.
-        side.gram = sum((grams[block] for block in side.made), np.zeros((self._config.rank, self._config.rank)))
+            # In the blocks' order: sums of floats depend on it.
+            for row in sorted(rows, key=lambda row: row["part"]):
+                names.setdefault(row["part"], []).append(name(row["part"]))
+                side.gram += np.frombuffer(row["sums"]).reshape(side.gram.shape)
+        side.half, side.made = self._half, dict(sorted(names.items()))
         self._half += 1
 
 
@@ -209,25 +220,9 @@ def _side(pairs: DataFrame, kind: str, folder: Folder) -> _Side:
     return _Side(Files(folder.below(kind).uri), rows, count, longest > blocks.MOST_ENTRIES)
 
 
-def _blocks(pairs: DataFrame) -> int:
-    """Blocks of either side: as many as work at a time, if that is worth it, and more where they would be too large."""
-    conf, entries = pairs.sparkSession.conf, pairs.count()
-    parallel = int(conf.get("spark.default.parallelism", conf.get("spark.sql.shuffle.partitions")))
-    return max(1, min(parallel, math.ceil(entries / LEAST_IN_BLOCK)), math.ceil(entries / MOST_IN_BLOCK))
-
-
-def _first(rows: pa.Table, rank: int, seed: int) -> Vectors:
-    """Known vectors, others of random signs.
-
-    :param rows: row, vector (null: unknown)
-    :raises ValueError: a known vector is not finite, or not of this rank
-    """
-    rows = rows.sort_by("row")
-    numbers, there = arrow.numbers(rows, "row"), rows.column("vector").is_valid()
-    values = signs(numbers, rank, seed) * np.float32(FIRST_LENGTH / math.sqrt(rank))
-    known = arrow.matrix(rows.filter(there), "vector", "the earlier fit")
-    if len(known):
-        if known.shape[1] != rank:
-            raise ValueError(f"the earlier fit is {known.shape[1]} wide, als.rank is {rank}: set als.warm_start=false")
-        values[there.to_numpy()] = known
-    return Vectors(numbers, values)
+def blocks_for(entries: int, rank: int, parallel: int) -> int:
+    """Blocks of either side: as many as work at a time, if that is worth it, or, to keep them small, a multiple."""
+    most = min(MOST_IN_BLOCK, MOST_NAMED // (4 * rank))
+    if entries <= most * parallel:
+        return max(1, min(parallel, math.ceil(entries / LEAST_IN_BLOCK)))
+    return parallel * math.ceil(entries / (most * parallel))

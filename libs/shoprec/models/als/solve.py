@@ -7,7 +7,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from shoprec.models.als import kernels
-from shoprec.models.als.blocks import Entries, Files, Floats, Vectors, together
+from shoprec.models.als.blocks import Entries, Files, Floats, Vectors
 from shoprec.models.als.config import AlsConfig
 
 Doubles = npt.NDArray[np.float64]
@@ -50,50 +50,46 @@ class Half:
         count = entries + (self.others / config.alpha if config.regularise_unobserved else 0.0)
         return config.regularisation * count**config.regularisation_exponent
 
-    def solve(self, block: int, others: Vectors) -> tuple[Doubles, list[Share]]:
-        """Solve a block's rows and write them: (the Gram matrix of their vectors, what its pieces say of other rows).
+    def solve(self, block: int, others: Vectors) -> tuple[Doubles | None, list[Share]]:
+        """Solve a block's rows and write them under its number.
 
         :param others: the vectors that the block's entries name, or more
+        :return: the Gram matrix of what was solved (None: nothing), and what the block's pieces say of other rows
         :raises ValueError: the equations of a row have no single solution
         """
         whole, pieces = self.files.entries(block)
         # One task is one core; the library's own threads would wait for each other.
         with threadpool_limits(1, user_api="blas"):
-            solved = self._solved(whole, others.of(whole.named), block)
-            return self._kept(block, Vectors(whole.rows, solved)), self._shares(pieces, others.of(pieces.named))
+            gram = None
+            if len(whole.rows):
+                solved = Vectors(whole.rows, self._solved(whole, others.of(whole.named), block))
+                self.files.write_vectors(self.number, str(block), solved)
+                gram = solved.gram()
+            return gram, self._shares(pieces, others.of(pieces.named))
 
     def join(self, block: int, shares: list[Share]) -> Doubles:
-        """Solve the rows that stand in pieces and begin in this block, beside its others: the Gram matrix of all.
+        """Solve the rows that stand in pieces and begin in this block; they are written apart from its others.
 
         :param shares: in an order that does not depend on which block was done first: sums of floats would
+        :return: the Gram matrix of these rows
         """
         rows = np.array(sorted({share.row for share in shares}), np.int32)
         joint = np.array([self._joint([share for share in shares if share.row == row]) for row in rows.tolist()])
-        solved = (
-            self.files.vectors(self.number, block)
-            if self.files.has_vectors(self.number, block)
-            else Vectors.none(self.config.rank)
-        )
-        # A task that is done again finds what it wrote.
-        own = ~np.isin(solved.rows, rows)
-        parts = Vectors(solved.rows[own], solved.values[own]), Vectors(rows, joint.astype(np.float32))
-        return self._kept(block, together(parts, self.config.rank))
-
-    def _kept(self, block: int, vectors: Vectors) -> Doubles:
-        self.files.write_vectors(self.number, block, vectors)
-        return vectors.gram()
+        solved = Vectors(rows, joint.astype(np.float32))
+        self.files.write_vectors(self.number, joint_name(block), solved)
+        return solved.gram()
 
     def _solved(self, entries: Entries, vectors: Floats, block: int) -> npt.NDArray:
         ridge, excess = self.ridge(entries.counts()), self._excess(entries)
         if self.config.solver == "cholesky":
             return self._exact(entries, excess, vectors, ridge)
-        solved = self.files.vectors(self.before, block).of(entries.rows)
+        solved = self.files.vectors(self.before, [str(block)], self.config.rank).of(entries.rows)
         gram, ridge = self.gram.astype(np.float32), ridge.astype(np.float32)
         kernels.conjugate(entries.ends, entries.places, excess, vectors, gram, ridge, self.config.steps, solved)
         return solved
 
     def _exact(self, entries: Entries, excess: Floats, vectors: Floats, ridge: Doubles) -> npt.NDArray:
-        # Single precision is enough for all but the worst conditioned: those fail, and are done again in double.
+        # Where single precision takes the equations for unsolvable, the block is done again in double.
         for kind in (np.float32, np.float64):
             given = (numbers.astype(kind) for numbers in (excess, vectors, self.gram, ridge))
             solved = np.zeros((len(entries.rows), self.config.rank), kind)
@@ -120,4 +116,13 @@ class Half:
             raise ValueError(_SINGULAR) from error
 
     def _excess(self, entries: Entries) -> Floats:
-        return np.float32(self.config.alpha) * entries.weights
+        with np.errstate(over="ignore"):
+            excess = np.float32(self.config.alpha) * entries.weights
+        if not np.isfinite(excess).all():
+            raise ValueError(f"als.alpha times {entries.weights.max():g}, a weight, is beyond single precision")
+        return excess
+
+
+def joint_name(block: int) -> str:
+    """The name under which a block writes the rows that it has put together from pieces."""
+    return f"{block}_joint"
