@@ -48,7 +48,7 @@ lint: setup ## style, types of mistakes, formatting, and the direction of import
 	$(BIN)/lint-imports --no-cache
 
 bench: setup ## one benchmark of tests/benchmarks/
-	@test -n "$(NAME)" || { echo "make bench NAME=x, x one of:" && ls tests/benchmarks | sed -n 's/\.py$$//p' | grep -v '^__' && exit 2; }
+	@test -n "$(NAME)" || { echo "make bench NAME=x, x one of:" && ls tests/benchmarks | sed -n 's/\.py$$//p' | grep -v '^_' && exit 2; }
 	$(PYTHON) -m tests.benchmarks.$(NAME) $(ARGS)
 
 # Versions that still fit are kept; `make lock ARGS=--upgrade` takes the newest that fit.
