@@ -1,5 +1,7 @@
 """Arrow batches to numpy and back, without copies where the layout allows it."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -42,6 +44,14 @@ def matrix(batch: pa.RecordBatch | pa.Table, name: str, what: str) -> npt.NDArra
         bad = int((~np.isfinite(values.reshape(len(lengths), -1)).all(axis=1)).sum())
         raise ValueError(f"vectors of {what} hold non-finite numbers in {bad} of {len(lengths)} rows")
     return np.ascontiguousarray(values.reshape(len(lengths), -1), dtype=np.float32)
+
+
+def table(schema: pa.Schema, rows: Iterable[Sequence]) -> pa.Table:
+    """A table of a few rows that are made one by one."""
+    columns = list(zip(*rows, strict=True)) or [[] for _ in schema]
+    return pa.Table.from_arrays(
+        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
+    )
 
 
 def vectors(rows: npt.NDArray) -> pa.ListArray:

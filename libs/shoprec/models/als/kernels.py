@@ -44,11 +44,9 @@ def exact(ends_R, columns_E, excess_E, vectors_NF, gram_FF, ridge_R, solved_RF):
     :raises LinAlgError: the equations of a row are not positive definite in this precision
     """
     width = vectors_NF.shape[1]
-    gathered_GF, product_FF = np.empty((GATHERED, width), vectors_NF.dtype), np.empty_like(gram_FF)
-    left_FF, right_F = np.empty_like(gram_FF), np.empty(width, vectors_NF.dtype)
+    gathered_GF, product_FF, left_FF, right_F = _room(width, vectors_NF.dtype)
     first = 0
-    for row in range(len(ends_R)):
-        last = ends_R[row]
+    for row, last in enumerate(ends_R):
         left_FF[:], right_F[:] = gram_FF, 0
         _normal(columns_E[first:last], excess_E[first:last], vectors_NF, gathered_GF, product_FF, left_FF, right_F)
         for f in range(width):
@@ -64,11 +62,9 @@ def conjugate(ends_R, columns_E, excess_E, vectors_NF, gram_FF, ridge_R, steps, 
     The other parameters are those of ``exact``.
     """
     width = vectors_NF.shape[1]
-    gathered_GF, product_FF = np.empty((GATHERED, width), vectors_NF.dtype), np.empty_like(gram_FF)
-    left_FF, right_F = np.empty_like(gram_FF), np.empty(width, vectors_NF.dtype)
+    gathered_GF, product_FF, left_FF, right_F = _room(width, vectors_NF.dtype)
     first = 0
-    for row in range(len(ends_R)):
-        last = ends_R[row]
+    for row, last in enumerate(ends_R):
         columns_C, excess_C = columns_E[first:last], excess_E[first:last]
         left_FF[:], right_F[:] = gram_FF, 0
         # Of few entries each step multiplies by their vectors, of many by the matrix that those add up to.
@@ -86,21 +82,19 @@ def conjugate(ends_R, columns_E, excess_E, vectors_NF, gram_FF, ridge_R, steps, 
 @_compiled
 def sums(ends_R, columns_E, excess_E, vectors_NF, left_RFF, right_RF):  # noqa: ANN001, ANN201
     """Add each row's share of both sides of its equations to ``left_RFF`` and ``right_RF``."""
-    width = vectors_NF.shape[1]
-    gathered_GF, product_FF = np.empty((GATHERED, width), vectors_NF.dtype), np.empty((width, width), vectors_NF.dtype)
+    gathered_GF, product_FF, _, _ = _room(vectors_NF.shape[1], vectors_NF.dtype)
     first = 0
-    for row in range(len(ends_R)):
-        last = ends_R[row]
-        _normal(
-            columns_E[first:last],
-            excess_E[first:last],
-            vectors_NF,
-            gathered_GF,
-            product_FF,
-            left_RFF[row],
-            right_RF[row],
-        )
+    for row, last in enumerate(ends_R):
+        columns_C, excess_C = columns_E[first:last], excess_E[first:last]
+        _normal(columns_C, excess_C, vectors_NF, gathered_GF, product_FF, left_RFF[row], right_RF[row])
         first = last
+
+
+@_compiled
+def _room(width, dtype):  # noqa: ANN001, ANN202
+    """Where a row is worked at: entries' vectors, their product, and both sides of its equations."""
+    square = width, width
+    return np.empty((GATHERED, width), dtype), np.empty(square, dtype), np.empty(square, dtype), np.empty(width, dtype)
 
 
 @_compiled

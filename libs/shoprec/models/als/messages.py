@@ -30,7 +30,7 @@ _ASKED = pa.schema([("source", pa.int32()), ("into", pa.int32()), ("rows", pa.bi
 def gram_of(block: int, gram: npt.NDArray[np.float64] | None, shares: Sequence[tuple] = ()) -> pa.Table:
     """``GIVEN`` of a block (without Gram matrix: it has no rows), and what it has to say of rows that others solve."""
     own = [] if gram is None else [(OWN, block, -1, 0, gram.tobytes())]
-    return _table(_GIVEN, [*own, *shares])
+    return arrow.table(_GIVEN, [*own, *shares])
 
 
 def solved(half: Half, block: int, others: Vectors) -> pa.Table:
@@ -59,7 +59,9 @@ def asked(block: int, named: Numbers, blocks: int) -> pa.Table:
     order = np.argsort(source, kind="stable")
     sources, first = np.unique(source[order], return_index=True)
     parts = np.split(named[order], first[1:])
-    return _table(_ASKED, [(one, block, rows.tobytes()) for one, rows in zip(sources.tolist(), parts, strict=True)])
+    return arrow.table(
+        _ASKED, [(one, block, rows.tobytes()) for one, rows in zip(sources.tolist(), parts, strict=True)]
+    )
 
 
 def heard(told: pa.Table) -> dict[int, Numbers]:
@@ -69,7 +71,7 @@ def heard(told: pa.Table) -> dict[int, Numbers]:
 
 def sent(answers: Iterable[tuple[int, Vectors]]) -> pa.Table:
     """``SENT``: vectors, and the block that they go to."""
-    return _table(_SENT, [(into, vectors.rows.tobytes(), vectors.values.tobytes()) for into, vectors in answers])
+    return arrow.table(_SENT, [(into, vectors.rows.tobytes(), vectors.values.tobytes()) for into, vectors in answers])
 
 
 def received(told: pa.Table, width: int) -> Vectors:
@@ -79,9 +81,3 @@ def received(told: pa.Table, width: int) -> Vectors:
         for row in told.to_pylist()
     )
     return together(parts, width)
-
-
-def _table(schema: pa.Schema, rows: Sequence[tuple]) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
-    arrays = [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)

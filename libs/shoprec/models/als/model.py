@@ -40,15 +40,12 @@ def fit(
     indexes = {"user": user_index, "item": item_index}
     with reused(summed) as pairs:
         if config.solver == "spark_ml":
-            made = spark_ml.fit(pairs, config, seed)
-        else:
-            rounds = Rounds(pairs, config, folder, seed)
-            for kind, known in zip(indexes, start or (None, None), strict=True):
-                rounds.begin(kind, known and known.join(indexes[kind], on=f"{kind}_id", how="inner"))
-    if config.solver != "spark_ml":
-        for _ in range(config.iterations):
-            rounds.solve("item")
-            rounds.solve("user")
-        made = rounds.vectors("user"), rounds.vectors("item")
-    users, items = made
-    return named(users, user_index, "user"), named(items, item_index, "item")
+            users, items = spark_ml.fit(pairs, config, seed)
+            return named(users, user_index, "user"), named(items, item_index, "item")
+        rounds = Rounds(pairs, config, folder, seed)
+        for kind, known in zip(indexes, start or (None, None), strict=True):
+            rounds.begin(kind, known and known.join(indexes[kind], on=f"{kind}_id", how="inner"))
+    for _ in range(config.iterations):
+        rounds.solve("item")
+        rounds.solve("user")
+    return named(rounds.vectors("user"), user_index, "user"), named(rounds.vectors("item"), item_index, "item")

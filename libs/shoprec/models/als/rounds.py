@@ -39,6 +39,7 @@ class _Side:
     """The users or the items.
 
     :ivar rows: row, entries (how many)
+    :ivar count: how many rows; ``entries``: of all of them
     :ivar cut: some rows are in pieces
     :ivar by_name: its blocks take the vectors that they name, not all
     :ivar packed: its blocks that have entries
@@ -50,6 +51,7 @@ class _Side:
     files: Files
     rows: DataFrame
     count: int
+    entries: int
     cut: bool
     by_name: bool = False
     packed: Sequence[int] = ()
@@ -69,7 +71,7 @@ class Rounds:
         self._config, self._seed, self._spark, self._half = config, seed, pairs.sparkSession, 0
         folder.delete("")
         self._sides = {kind: _side(pairs, kind, folder) for kind in _OTHER}
-        entries, conf = pairs.count(), self._spark.conf
+        entries, conf = self._sides["user"].entries, self._spark.conf
         parallel = int(conf.get("spark.default.parallelism", conf.get("spark.sql.shuffle.partitions")))
         self._blocks = blocks_for(entries, config.rank, parallel)
         for kind, other in _OTHER.items():
@@ -145,9 +147,12 @@ class Rounds:
         :param pairs: row, column, weight
         """
         most, files = blocks.MOST_ENTRIES, side.files
-        long = side.rows.where(F.col("entries") > most)
-        cuts = long.select("row", F.ceil(F.col("entries") / most).cast("int").alias("cuts"))
-        cut = pairs.join(F.broadcast(cuts), on="row", how="left")
+        if side.cut:
+            long = side.rows.where(F.col("entries") > most)
+            cuts = long.select("row", F.ceil(F.col("entries") / most).cast("int").alias("cuts"))
+            cut = pairs.join(F.broadcast(cuts), on="row", how="left")
+        else:
+            cut = pairs.withColumn("cuts", F.lit(None).cast("int"))
         piece = F.coalesce(F.pmod(F.xxhash64("column"), F.col("cuts")), F.lit(0))
         block = F.pmod(F.col("row") + piece, F.lit(self._blocks)).cast("int").alias("block")
         dealt = cut.select(block, F.col("cuts").isNotNull().alias("piece"), "row", "column", "weight")
@@ -216,8 +221,8 @@ class Rounds:
 
 def _side(pairs: DataFrame, kind: str, folder: Folder) -> _Side:
     rows = pairs.groupBy(F.col(f"{kind}_idx").alias("row")).agg(F.count("*").alias("entries"))
-    count, longest = rows.agg(F.count("*"), F.coalesce(F.max("entries"), F.lit(0))).first()
-    return _Side(Files(folder.below(kind).uri), rows, count, longest > blocks.MOST_ENTRIES)
+    count, entries, longest = rows.agg(F.count("*"), F.sum("entries"), F.max("entries")).first()
+    return _Side(Files(folder.below(kind).uri), rows, count, entries or 0, (longest or 0) > blocks.MOST_ENTRIES)
 
 
 def blocks_for(entries: int, rank: int, parallel: int) -> int:

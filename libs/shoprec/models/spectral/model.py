@@ -156,7 +156,9 @@ def _packed_shares(rows: pa.Table, items: Numbers, vectors: npt.NDArray, parts: 
     weights, block = _weights(rows.sort_by("user_idx"), items), int(arrow.numbers(rows, "block")[0])
     shares = weights.T @ (weights @ vectors)
     part = number_hashes(items.astype(np.int64)) % parts
-    return _table(_packed(block, one, items[part == one], shares[part == one]) for one in np.unique(part).tolist())
+    return arrow.table(
+        _PACKED, (_packed(block, one, items[part == one], shares[part == one]) for one in np.unique(part).tolist())
+    )
 
 
 def _users(rows: pa.Table, sent: pa.Table, turned: Matrix) -> pa.Table:
@@ -188,7 +190,7 @@ def _added(shares: pa.Table, width: int) -> pa.Table:
     total = total.astype(np.float32)
     back = (_packed(block, part, own, total[np.searchsorted(items, own)]) for block, (own, _) in sent.items())
     wide = total.astype(np.float64)
-    return _table([_packed(ALL, part, items, total, wide.T @ wide), *back])
+    return arrow.table(_PACKED, [_packed(ALL, part, items, total, wide.T @ wide), *back])
 
 
 def _received(sent: pa.Table, turned: Matrix) -> tuple[Numbers, Matrix]:
@@ -220,7 +222,3 @@ def _packed(block: int, part: int, items: Numbers, vectors: npt.NDArray, gram: M
 def _unpack(row: dict[str, bytes], width: int) -> tuple[Numbers, npt.NDArray[np.float32]]:
     items = np.frombuffer(row["items"], np.int32)
     return items, np.frombuffer(row["vectors"], np.float32).reshape(len(items), width)
-
-
-def _table(rows: Iterable[tuple]) -> pa.Table:
-    return pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=_PACKED)
