@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Its own threads are the parallelism: a linear algebra with threads too would slow it down.
-os.environ |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
 import numpy as np
 import pandas as pd
 from implicit.cpu.als import AlternatingLeastSquares
