@@ -59,6 +59,11 @@ class Samples:
         place = self.pairs["user_idx"], self.pairs["item_idx"]
         return sparse.csr_matrix((self.pairs["weight"], place), shape=(self.users, self.items))
 
+    def turned(self) -> "Samples":
+        """Users as items, and items as users."""
+        names = {"user_idx": "item_idx", "item_idx": "user_idx"}
+        return Samples(self.items, self.users, self.pairs.rename(columns=names))
+
     def objective(self, factors: Factors, config: AlsConfig) -> float:
         """Hu, Koren and Volinsky 2008, eq. 3, with lambda of each row by its count to the configured power."""
         users, items = (vectors.astype(np.float64) for vectors in factors)
@@ -89,7 +94,7 @@ class OnSpark:
         self.spark, self.samples, self.folder = spark, samples, folder
         samples.pairs.sample(frac=1, random_state=SEED).to_parquet(folder / "samples.parquet", row_group_size=1 << 19)
 
-    def fit(self, config: AlsConfig) -> Callable[[], Factors]:
+    def fit(self, config: AlsConfig, start: Factors | None = None) -> Callable[[], Factors]:
         """Fit and materialise; what it returns collects the factors."""
         read = self.spark.read.parquet(str(self.folder / "samples.parquet"))
         indexes = (
@@ -98,10 +103,15 @@ class OnSpark:
             )
             for kind, count in (("user", self.samples.users), ("item", self.samples.items))
         )
-        users, items = fit(read, *indexes, config, Folder(str(self.folder / "rounds")), SEED)
+        known = start and tuple(map(self._known, start, ("user", "item")))
+        users, items = fit(read, *indexes, config, Folder(str(self.folder / "rounds")), SEED, known)
         for side in (users, items):
             side.agg(F.sum(F.col("vector")[0])).collect()
         return lambda: (_dense(users, "user", self.samples.users), _dense(items, "item", self.samples.items))
+
+    def _known(self, factors: np.ndarray, kind: str) -> DataFrame:
+        known = pd.DataFrame({f"{kind}_id": np.arange(len(factors)).astype(str), "vector": list(factors)})
+        return self.spark.createDataFrame(known, f"{kind}_id string, vector array<float>")
 
 
 def _dense(vectors: DataFrame, kind: str, count: int) -> np.ndarray:
@@ -133,7 +143,7 @@ def a_round(contestant: OnSpark | Implicit, config: AlsConfig, more: int) -> dic
     spent: list[Usage] = []
     for rounds in (1, 1 + more):
         with measured() as usage:
-            contestant.fit(config.model_copy(update={"iterations": rounds}))
+            contestant.fit(_rounds(config, rounds))
         spent.append(usage)
     one, all_ = spent
     seconds = (all_.seconds - one.seconds) / more
@@ -182,24 +192,29 @@ def contest(spark: SparkSession, samples: Samples, rank: int, repeats: int) -> d
 
 
 def parity(spark: SparkSession, rank: int) -> dict[str, float]:
-    """Our objective over theirs after as many exact rounds, each with its own regularisation."""
+    """Our objective over theirs after as many exact rounds, each with its own regularisation.
+
+    The other goes one round from its own beginning, and ours goes on from there: two beginnings may end in two valleys.
+    """
     samples, rounds = Samples.drawn(10_000, 4_000, 400_000), 25
     exact = AlsConfig(rank=rank, alpha=ALPHA, regularisation=BY_COUNT, solver="cholesky", iterations=rounds)
     for_all = exact.model_copy(update={"regularisation": FOR_ALL, "regularisation_exponent": 0.0})
-    found = {}
     with tempfile.TemporaryDirectory() as folder:
         ours = OnSpark(spark, samples, Path(folder))
-        theirs = {
-            "spark_ml": (ours, exact.model_copy(update={"solver": "spark_ml"}), exact),
-            "implicit": (Implicit(samples), for_all, for_all),
-        }
-        for name, (other, their_config, our_config) in theirs.items():
-            objective = [
-                samples.objective(made.fit(told)(), our_config)
-                for made, told in ((ours, our_config), (other, their_config))
-            ]
-            found[name] = objective[0] / objective[1]
+        spark_ml = exact.model_copy(update={"solver": "spark_ml"})
+        first, last = (ours.fit(_rounds(spark_ml, count))() for count in (1, rounds))
+        made = ours.fit(_rounds(exact, rounds - 1), first)()
+        found = {"spark_ml": samples.objective(made, exact) / samples.objective(last, exact)}
+        # implicit's round begins with the users, Spark ML's and ours with the items.
+        theirs, turned = Implicit(samples), samples.turned()
+        first, last = (theirs.fit(_rounds(for_all, count))()[::-1] for count in (1, rounds))
+        made = OnSpark(spark, turned, Path(folder)).fit(_rounds(for_all, rounds - 1), first)()
+        found["implicit"] = turned.objective(made, for_all) / turned.objective(last, for_all)
     return found
+
+
+def _rounds(config: AlsConfig, count: int) -> AlsConfig:
+    return config.model_copy(update={"iterations": count})
 
 
 def growth(spark: SparkSession, ranks: list[int], sizes: list[int]) -> list[dict[str, float]]:

@@ -226,8 +226,7 @@ def test_weights_beyond_single_precision_are_refused(fitting):
     [(0, 8, 1), (1, 8, 1), (300_000, 8, 3), (10_000_000, 2, 4), (10_000_000, 8, 8), (8 * 2_796_202 + 1, 8, 16)],
 )
 def test_blocks_keep_all_cores_busy_and_small(entries, parallel, expected):
-    # At a width of 48 a block's vectors are 512 MiB if each of 2,796,202 entries names another.
-    assert rounds.blocks_for(entries, 48, parallel) == expected
+    assert rounds.blocks_for(entries, 2_796_202, parallel) == expected
 
 
 def test_a_number_beyond_int32_is_refused(fitting):

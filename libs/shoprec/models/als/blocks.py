@@ -6,7 +6,7 @@ solved in the first of them.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -58,34 +58,35 @@ class Vectors:
     rows: Numbers
     values: Floats
 
-    def of(self, wanted: Numbers) -> Floats:
-        """[wanted, width]; zeros where there is none."""
-        if not len(self.rows):
-            return np.zeros((len(wanted), self.values.shape[1]), np.float32)
-        places = np.minimum(np.searchsorted(self.rows, wanted), len(self.rows) - 1)
-        made = self.values[places]
-        made[self.rows[places] != wanted] = 0
-        return made
-
     def gram(self) -> npt.NDArray[np.float64]:
         """Their Gram matrix [width, width]."""
         wide = self.values.astype(np.float64)
         return wide.T @ wide
 
 
-def together(parts: Iterable[Vectors], width: int) -> Vectors:
-    """Parts that share no row, as one."""
-    known = [Vectors(np.empty(0, np.int32), np.empty((0, width), np.float32)), *parts]
-    rows = np.concatenate([part.rows for part in known])
-    order = np.argsort(rows)
-    places, values, done = np.empty_like(order), np.empty((len(rows), width), np.float32), 0
-    places[order] = np.arange(len(rows))
-    for at, part in enumerate(known):
-        values[places[done : done + len(part.rows)]] = part.values
-        done += len(part.rows)
-        # What is copied is let go: a task holds the vectors once, and a part of them twice.
-        known[at] = None
-    return Vectors(rows[order], values)
+def gathered(parts: Iterable[Vectors], width: int, *wanted: Numbers) -> list[Floats]:
+    """The vectors of each list of rows [rows, width], zeros where no part has one.
+
+    :param parts: share no row; one is held at a time
+    :param wanted: ascending
+    """
+    made = [np.zeros((len(rows), width), np.float32) for rows in wanted]
+    for part in parts:
+        for rows, values in zip(wanted, made, strict=True):
+            into, of = _met(rows, part.rows)
+            values[into] = part.values[of]
+    return made
+
+
+def _met(one: Numbers, other: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where in each of two ascending lists the numbers are that both have."""
+    if len(one) > len(other):
+        return _met(other, one)[::-1]
+    if not len(one):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    places = np.minimum(np.searchsorted(other, one), len(other) - 1)
+    there = np.flatnonzero(other[places] == one)
+    return there, places[there]
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,9 @@ class Files:
         """What half round ``half`` made, under the name of its maker."""
         self._write(f"{half}/{name}", {"rows": vectors.rows, "values": vectors.values.astype(np.float32)})
 
-    def vectors(self, half: int, names: Iterable[str], width: int) -> Vectors:
-        """All that was written under these names."""
-        return together((Vectors(**self._read(f"{half}/{name}")) for name in names), width)
+    def vectors(self, half: int, names: Iterable[str]) -> Iterator[Vectors]:
+        """What was written under these names, one after another."""
+        return (Vectors(**self._read(f"{half}/{name}")) for name in names)
 
     def forget(self, half: int) -> None:
         """Delete the vectors of a half round."""
@@ -154,42 +155,52 @@ def _folder(uri: str) -> Folder:
     return Folder(uri)
 
 
-def packed(pairs: pa.Table) -> tuple[Entries, Entries]:
+def packed(samples: pa.Table) -> tuple[Entries, Entries]:
     """The whole rows and the pieces of a block.
 
-    :param pairs: piece boolean, row int, column int, weight float; one row a pair
+    :param samples: piece boolean, row int, column int, weight float; the weights of one pair add up
     :raises ValueError: a weight is not a finite number above 0
     """
-    weights = arrow.numbers(pairs, "weight")
-    wrong = ~(np.isfinite(weights) & (weights > 0))
+    given = arrow.numbers(samples, "weight")
+    wrong = ~(np.isfinite(given) & (given > 0))
     if wrong.any():
-        raise ValueError(f"{wrong.sum()} of {len(weights)} weights are not finite numbers above 0")
-    row, column = arrow.numbers(pairs, "row"), arrow.numbers(pairs, "column")
-    piece = arrow.numbers(pairs, "piece")
-    # By rows and, within one, by columns: sums of floats depend on the order.
-    order = np.argsort((row.astype(np.int64) << 32) | column)
+        raise ValueError(f"{wrong.sum()} of {len(given)} weights are not finite numbers above 0")
+    # By rows and, within one, by columns and weights: sums of floats depend on the order.
+    pair = (arrow.numbers(samples, "row").astype(np.int64) << 32) | arrow.numbers(samples, "column")
+    order = np.argsort(pair)
+    if len(_begins(pair[order])) < len(pair):
+        order = np.lexsort((given, pair))
+    first = _begins(pair[order])
+    pair, piece = pair[order][first], arrow.numbers(samples, "piece")[order][first]
+    weights = np.add.reduceat(given[order], first, dtype=np.float64) if len(first) else given
+    row, column = (pair >> 32).astype(np.int32), (pair & 0xFFFFFFFF).astype(np.int32)
 
-    def part(own: npt.NDArray[np.int64]) -> Entries:
-        rows, first = np.unique(row[own], return_index=True)
+    def part(own: npt.NDArray[np.bool_]) -> Entries:
+        rows, first = row[own], _begins(row[own])
+        ends = np.append(first, len(rows))[1:]
         named, places = np.unique(column[own], return_inverse=True)
-        ends = np.append(first[1:], len(own)).astype(np.int64)[: len(rows)]
-        return Entries(rows, ends, named, places.astype(np.int32), weights[own].astype(np.float32))
+        return Entries(rows[first], ends, named, places.astype(np.int32), weights[own].astype(np.float32))
 
-    return part(order[~piece[order]]), part(order[piece[order]])
+    return part(~piece), part(piece)
 
 
-def first_vectors(rows: pa.Table, rank: int, seed: int) -> Vectors:
+def _begins(ascending: npt.NDArray) -> npt.NDArray[np.int64]:
+    """Where each of its values begins."""
+    return np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1])) if len(ascending) else np.empty(0, np.int64)
+
+
+def first_vectors(rows: Numbers, known: pa.Table, rank: int, seed: int) -> Vectors:
     """Known vectors, others of random signs.
 
-    :param rows: row, vector (null: unknown)
+    :param rows: ascending
+    :param known: row, vector; others than ``rows`` do not count
     :raises ValueError: a known vector is not finite, or not of this rank
     """
-    rows = rows.sort_by("row")
-    numbers, there = arrow.numbers(rows, "row"), rows.column("vector").is_valid()
-    values = signs(numbers, rank, seed) * np.float32(FIRST_LENGTH / math.sqrt(rank))
-    known = arrow.matrix(rows.filter(there), "vector", "the earlier fit")
-    if len(known):
-        if known.shape[1] != rank:
-            raise ValueError(f"the earlier fit is {known.shape[1]} wide, als.rank is {rank}")
-        values[there.to_numpy()] = known
-    return Vectors(numbers, values)
+    values, known = signs(rows, rank, seed) * np.float32(FIRST_LENGTH / math.sqrt(rank)), known.sort_by("row")
+    vectors = arrow.matrix(known, "vector", "the earlier fit")
+    if len(vectors):
+        if vectors.shape[1] != rank:
+            raise ValueError(f"the earlier fit is {vectors.shape[1]} wide, als.rank is {rank}")
+        into, of = _met(rows, arrow.numbers(known, "row"))
+        values[into] = vectors[of]
+    return Vectors(rows, values)

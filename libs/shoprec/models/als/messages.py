@@ -1,12 +1,12 @@
 """The rows in which the blocks of a factorisation hear of each other, through Spark; their numbers travel as bytes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shoprec.models.als.blocks import Numbers, Vectors, together
+from shoprec.models.als.blocks import Numbers, Vectors
 from shoprec.models.als.solve import Half, Share
 from shoprec.retrieval import arrow
 
@@ -33,7 +33,7 @@ def gram_of(block: int, gram: npt.NDArray[np.float64] | None, shares: Sequence[t
     return arrow.table(_GIVEN, [*own, *shares])
 
 
-def solved(half: Half, block: int, others: Vectors) -> pa.Table:
+def solved(half: Half, block: int, others: Iterable[Vectors]) -> pa.Table:
     """``GIVEN`` of a block that is solved."""
     gram, shares = half.solve(block, others)
     told = [
@@ -74,10 +74,8 @@ def sent(answers: Iterable[tuple[int, Vectors]]) -> pa.Table:
     return arrow.table(_SENT, [(into, vectors.rows.tobytes(), vectors.values.tobytes()) for into, vectors in answers])
 
 
-def received(told: pa.Table, width: int) -> Vectors:
-    """All vectors of the ``SENT`` into one block."""
-    parts = (
-        Vectors(np.frombuffer(row["rows"], np.int32), np.frombuffer(row["vectors"], np.float32).reshape(-1, width))
-        for row in told.to_pylist()
-    )
-    return together(parts, width)
+def received(told: pa.Table, width: int) -> Iterator[Vectors]:
+    """The vectors of the ``SENT`` into one block, sender by sender."""
+    for row in told.to_pylist():
+        rows, values = np.frombuffer(row["rows"], np.int32), np.frombuffer(row["vectors"], np.float32)
+        yield Vectors(rows, values.reshape(-1, width))

@@ -35,17 +35,19 @@ def fit(
     :raises ValueError: within the Spark job, when a weight is not finite and above 0, alpha times one is not finite, or
         a row's equations have no single solution (``spark_ml`` checks none of it)
     """
-    weight = F.sum(F.col("weight").cast("double")).cast("float").alias("weight")
-    summed = samples.groupBy(F.col("user_idx").cast("int"), F.col("item_idx").cast("int")).agg(weight)
-    indexes = {"user": user_index, "item": item_index}
-    with reused(summed) as pairs:
-        if config.solver == "spark_ml":
-            users, items = spark_ml.fit(pairs, config, seed)
-            return named(users, user_index, "user"), named(items, item_index, "item")
-        rounds = Rounds(pairs, config, folder, seed)
-        for kind, known in zip(indexes, start or (None, None), strict=True):
-            rounds.begin(kind, known and known.join(indexes[kind], on=f"{kind}_id", how="inner"))
-    for _ in range(config.iterations):
-        rounds.solve("item")
-        rounds.solve("user")
-    return named(rounds.vectors("user"), user_index, "user"), named(rounds.vectors("item"), item_index, "item")
+    own = samples.select(F.col("user_idx").cast("int"), F.col("item_idx").cast("int"), F.col("weight").cast("float"))
+    if config.solver == "spark_ml":
+        weight = F.sum(F.col("weight").cast("double")).cast("float").alias("weight")
+        with reused(own.groupBy("user_idx", "item_idx").agg(weight)) as pairs:
+            made = spark_ml.fit(pairs, config, seed)
+    else:
+        with reused(own) as held:
+            rounds = Rounds(held, config, folder, seed)
+            known_users, known_items = start or (None, None)
+            rounds.begin("user", known_users and known_users.join(user_index, on="user_id"))
+            rounds.begin("item", known_items and known_items.join(item_index, on="item_id"))
+        for _ in range(config.iterations):
+            rounds.solve("item")
+            rounds.solve("user")
+        made = rounds.vectors("user"), rounds.vectors("item")
+    return named(made[0], user_index, "user"), named(made[1], item_index, "item")

@@ -4,8 +4,8 @@ Users and items are dealt to blocks. A round solves all blocks of items against 
 users against the items'. Entries and vectors lie in files that every task reaches (see ``blocks``); Spark deals out the
 work, and carries what a block says of rows that others solve. A block takes the vectors of the other side in one of two
 ways: all of them from their files, while these are small, or by a shuffle those that its entries name. A task holds its
-block's entries, 12 bytes each and some 40 while they are packed, and those vectors, up to three times. To the driver
-come width x width numbers of each block.
+block's entries, 12 bytes each and some 60 while they are packed, the vectors that they name, and one more file or, sent
+by name, as many again. To the driver come width x width numbers of each block.
 """
 
 import math
@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
+import pyarrow.compute as pc
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.models.als import blocks, messages
-from shoprec.models.als.blocks import Files, Vectors, first_vectors, packed
+from shoprec.models.als.blocks import Files, Vectors, first_vectors, gathered, packed
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.als.solve import Doubles, Half, joint_name
 from shoprec.retrieval import arrow
@@ -31,6 +32,9 @@ MOST_TO_ALL, MOST_AN_ENTRY = 256 << 20, 4
 #: than which another block is not worth its reading of the vectors.
 MOST_IN_BLOCK, MOST_NAMED, LEAST_IN_BLOCK = 8 << 20, 512 << 20, 128 << 10
 
+#: The number of no row.
+NOBODY = -1
+
 _OTHER = {"user": "item", "item": "user"}
 
 
@@ -38,9 +42,8 @@ _OTHER = {"user": "item", "item": "user"}
 class _Side:
     """The users or the items.
 
-    :ivar rows: row, entries (how many)
-    :ivar count: how many rows; ``entries``: of all of them
-    :ivar cut: some rows are in pieces
+    :ivar count: how many rows
+    :ivar long: row, cuts: the rows that stand in so many pieces; None: there are none
     :ivar by_name: its blocks take the vectors that they name, not all
     :ivar packed: its blocks that have entries
     :ivar half: the half round that made its vectors
@@ -49,10 +52,8 @@ class _Side:
     """
 
     files: Files
-    rows: DataFrame
     count: int
-    entries: int
-    cut: bool
+    long: DataFrame | None
     by_name: bool = False
     packed: Sequence[int] = ()
     half: int = -1
@@ -63,43 +64,65 @@ class _Side:
 class Rounds:
     """The blocks of both sides, and their vectors as they stand.
 
-    :param pairs: user_idx int, item_idx int, weight float; one row a pair; read until both sides have begun
+    :param samples: user_idx int, item_idx int, weight float; those of one pair add up; read until both sides have begun
     :param folder: is emptied first
     """
 
-    def __init__(self, pairs: DataFrame, config: AlsConfig, folder: Folder, seed: int) -> None:
-        self._config, self._seed, self._spark, self._half = config, seed, pairs.sparkSession, 0
+    def __init__(self, samples: DataFrame, config: AlsConfig, folder: Folder, seed: int) -> None:
+        self._config, self._seed, self._spark, self._half = config, seed, samples.sparkSession, 0
         folder.delete("")
-        self._sides = {kind: _side(pairs, kind, folder) for kind in _OTHER}
-        entries, conf = self._sides["user"].entries, self._spark.conf
-        parallel = int(conf.get("spark.default.parallelism", conf.get("spark.sql.shuffle.partitions")))
-        self._blocks = blocks_for(entries, config.rank, parallel)
+        self._sides = {}
+        for kind in _OTHER:
+            self._sides[kind], entries = _side(samples, kind, folder)
+        self._blocks = self._deal(entries)
         for kind, other in _OTHER.items():
             side = self._sides[kind]
-            others = self._sides[other].count
-            side.by_name = 4 * config.rank * others > MOST_TO_ALL or self._blocks * others > MOST_AN_ENTRY * entries
-            side.packed = self._pack(
-                side, pairs.select(F.col(f"{kind}_idx").alias("row"), F.col(f"{other}_idx").alias("column"), "weight")
-            )
+            columns = F.col(f"{kind}_idx").alias("row"), F.col(f"{other}_idx").alias("column"), "weight"
+            side.packed = self._pack(side, samples.select(*columns))
             if side.by_name:
                 self._ask(side)
+
+    def _deal(self, entries: int) -> int:
+        """How many blocks, and which sides take vectors by name."""
+        conf, rank = self._spark.conf, self._config.rank
+        parallel = int(conf.get("spark.default.parallelism", conf.get("spark.sql.shuffle.partitions")))
+        for most in (MOST_IN_BLOCK, min(MOST_IN_BLOCK, MOST_NAMED // (4 * rank))):
+            blocks = blocks_for(entries, most, parallel)
+            for kind, other in _OTHER.items():
+                others = self._sides[other].count
+                too_large = 4 * rank * others > MOST_TO_ALL or blocks * others > MOST_AN_ENTRY * entries
+                self._sides[kind].by_name = too_large
+            # What a block takes by name is bounded by what it holds.
+            if not any(side.by_name for side in self._sides.values()):
+                break
+        return blocks
 
     def begin(self, kind: str, known: DataFrame | None) -> None:
         """Random vectors, or those that are known: ``kind``_idx, vector."""
         side, rank, seed = self._sides[kind], self._config.rank, self._seed
-        rows = side.rows.withColumn("vector", F.lit(None).cast("array<float>"))
+        files, half, count, packed = side.files, self._half, self._blocks, frozenset(side.packed)
+        # A row for each block, so that each is there; rows in pieces, whose first vector lies where they are solved.
+        told = self._spark.range(count).select(F.col("id").cast("int").alias("block"), F.lit(NOBODY).alias("row"))
+        if side.long is not None:
+            told = told.unionByName(side.long.select(self._home("row").alias("block"), "row"))
+        told = told.withColumn("vector", F.lit(None).cast("array<float>"))
         if known is not None:
-            known = known.select(F.col(f"{kind}_idx").alias("row"), "vector")
-            rows = side.rows.join(known, on="row", how="left")
-        block = F.pmod("row", F.lit(self._blocks)).cast("int").alias("block")
-        files, half = side.files, self._half
+            rows = known.select(F.col(f"{kind}_idx").alias("row"), "vector")
+            told = told.unionByName(rows.withColumn("block", self._home("row")))
 
-        def first(rows: pa.Table) -> pa.Table:
-            number, vectors = int(arrow.numbers(rows, "block")[0]), first_vectors(rows, rank, seed)
-            files.write_vectors(half, str(number), vectors)
-            return messages.gram_of(number, vectors.gram())
+        def first(told: pa.Table) -> pa.Table:
+            block = int(arrow.numbers(told, "block")[0])
+            there = told.column("vector").is_valid()
+            begun = arrow.numbers(told.filter(pc.invert(there)), "row")
+            whole = files.entries(block)[0].rows if block in packed else np.empty(0, np.int32)
+            rows = np.union1d(whole, begun[begun != NOBODY]).astype(np.int32)
+            if not len(rows):
+                return messages.gram_of(block, None)
+            vectors = first_vectors(rows, told.filter(there), rank, seed)
+            files.write_vectors(half, str(block), vectors)
+            return messages.gram_of(block, vectors.gram())
 
-        self._stands(side, rows.select(block, "row", "vector").groupBy("block").applyInArrow(first, messages.GIVEN))
+        self._stands(side, self._by_block(told, first, messages.GIVEN))
 
     def solve(self, kind: str) -> None:
         """One side against the other."""
@@ -108,7 +131,7 @@ class Rounds:
         before = side.half
         with reused(self._by_name(half, side, other) if side.by_name else self._to_all(half, side, other)) as given:
             late = None
-            if side.cut:
+            if side.long is not None:
 
                 def join(given: pa.Table) -> pa.Table:
                     return messages.joined(half, given)
@@ -120,15 +143,21 @@ class Rounds:
     def vectors(self, kind: str) -> DataFrame:
         """``kind``_idx, vector, as they stand in the files."""
         side, name = self._sides[kind], f"{kind}_idx"
-        files, half, made, rank = side.files, side.half, side.made, self._config.rank
+        files, half, made = side.files, side.half, side.made
 
-        def read(block: int) -> pa.RecordBatch:
-            vectors = files.vectors(half, made[block], rank)
-            return pa.record_batch([pa.array(vectors.rows), arrow.vectors(vectors.values)], names=[name, "vector"])
+        def read(block: int) -> pa.Table:
+            return pa.concat_tables(
+                pa.table({name: vectors.rows, "vector": arrow.vectors(vectors.values)})
+                for vectors in files.vectors(half, made[block])
+            )
 
         return self._tasks(made, read, f"{name} int, vector array<float>")
 
-    def _tasks(self, chosen: Iterable[int], made: Callable[[int], pa.RecordBatch | pa.Table], schema: str) -> DataFrame:
+    def _home(self, row: str) -> Column:
+        """The block that solves a row."""
+        return F.pmod(F.col(row), F.lit(self._blocks)).cast("int")
+
+    def _tasks(self, chosen: Iterable[int], made: Callable[[int], pa.Table], schema: str) -> DataFrame:
         """What a function makes of each of these blocks, every one in a task of its own."""
         wanted = frozenset(chosen)
 
@@ -136,33 +165,42 @@ class Rounds:
             for batch in batches:
                 for block in batch.column("id").to_pylist():
                     if block in wanted:
-                        rows = made(block)
-                        yield from rows.to_batches() if isinstance(rows, pa.Table) else (rows,)
+                        yield from made(block).to_batches()
 
         return self._spark.range(0, self._blocks, 1, self._blocks).mapInArrow(each, schema)
 
-    def _pack(self, side: _Side, pairs: DataFrame) -> list[int]:
+    def _by_block(self, rows: DataFrame, made: Callable[[pa.Table], pa.Table], schema: str) -> DataFrame:
+        """What a function makes of the rows of each ``block``; unlike a group, they need not be sorted."""
+
+        def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            held = list(batches)
+            if held:
+                whole = pa.Table.from_batches(held)
+                held.clear()
+                yield from made(whole).to_batches()
+
+        return rows.repartitionById(self._blocks, F.col("block")).mapInArrow(each, schema)
+
+    def _pack(self, side: _Side, samples: DataFrame) -> list[int]:
         """Write the entries of one side; the blocks that have some.
 
-        :param pairs: row, column, weight
+        :param samples: row, column, weight
         """
-        most, files = blocks.MOST_ENTRIES, side.files
-        if side.cut:
-            long = side.rows.where(F.col("entries") > most)
-            cuts = long.select("row", F.ceil(F.col("entries") / most).cast("int").alias("cuts"))
-            cut = pairs.join(F.broadcast(cuts), on="row", how="left")
+        files = side.files
+        if side.long is None:
+            dealt = samples.withColumns({"block": self._home("row"), "piece": F.lit(False)})
         else:
-            cut = pairs.withColumn("cuts", F.lit(None).cast("int"))
-        piece = F.coalesce(F.pmod(F.xxhash64("column"), F.col("cuts")), F.lit(0))
-        block = F.pmod(F.col("row") + piece, F.lit(self._blocks)).cast("int").alias("block")
-        dealt = cut.select(block, F.col("cuts").isNotNull().alias("piece"), "row", "column", "weight")
+            cut, piece = F.col("cuts").isNotNull(), F.coalesce(F.pmod(F.xxhash64("column"), F.col("cuts")), F.lit(0))
+            block = F.pmod(F.col("row") + piece, F.lit(self._blocks)).cast("int")
+            dealt = samples.join(F.broadcast(side.long), on="row", how="left")
+            dealt = dealt.withColumns({"block": block, "piece": cut}).drop("cuts")
 
-        def pack(pairs: pa.Table) -> pa.Table:
-            number = int(arrow.numbers(pairs, "block")[0])
-            files.write_entries(number, *packed(pairs))
-            return pa.table({"block": pa.array([number], pa.int32())})
+        def pack(samples: pa.Table) -> pa.Table:
+            block = int(arrow.numbers(samples, "block")[0])
+            files.write_entries(block, *packed(samples))
+            return pa.table({"block": pa.array([block], pa.int32())})
 
-        return sorted(row["block"] for row in dealt.groupBy("block").applyInArrow(pack, "block int").collect())
+        return sorted(row["block"] for row in self._by_block(dealt, pack, "block int").collect())
 
     def _ask(self, side: _Side) -> None:
         """Write which rows of each block of the other side a block names."""
@@ -180,11 +218,10 @@ class Rounds:
         self._tasks(side.packed, ask, messages.ASKED).groupBy("source").applyInArrow(keep, "source int").collect()
 
     def _to_all(self, half: Half, side: _Side, other: _Side) -> DataFrame:
-        files, number, rank = other.files, other.half, self._config.rank
-        names = [name for block in other.made for name in other.made[block]]
+        files, number, names = other.files, other.half, [name for block in other.made for name in other.made[block]]
 
         def solve(block: int) -> pa.Table:
-            return messages.solved(half, block, files.vectors(number, names, rank))
+            return messages.solved(half, block, files.vectors(number, names))
 
         return self._tasks(side.packed, solve, messages.GIVEN)
 
@@ -192,8 +229,11 @@ class Rounds:
         files, asks, number, made, rank = other.files, side.files, other.half, other.made, self._config.rank
 
         def answer(block: int) -> pa.Table:
-            held, asked = files.vectors(number, made[block], rank), asks.asked(block)
-            return messages.sent((into, Vectors(rows, held.of(rows))) for into, rows in asked.items())
+            asked = asks.asked(block)
+            held = gathered(files.vectors(number, made[block]), rank, *asked.values())
+            return messages.sent(
+                (into, Vectors(rows, own)) for (into, rows), own in zip(asked.items(), held, strict=True)
+            )
 
         def solve(sent: pa.Table) -> pa.Table:
             return messages.solved(half, int(arrow.numbers(sent, "into")[0]), messages.received(sent, rank))
@@ -219,15 +259,19 @@ class Rounds:
         self._half += 1
 
 
-def _side(pairs: DataFrame, kind: str, folder: Folder) -> _Side:
-    rows = pairs.groupBy(F.col(f"{kind}_idx").alias("row")).agg(F.count("*").alias("entries"))
+def _side(samples: DataFrame, kind: str, folder: Folder) -> tuple[_Side, int]:
+    """One side, and how many samples there are."""
+    rows = samples.groupBy(F.col(f"{kind}_idx").alias("row")).agg(F.count("*").alias("entries"))
     count, entries, longest = rows.agg(F.count("*"), F.sum("entries"), F.max("entries")).first()
-    return _Side(Files(folder.below(kind).uri), rows, count, entries or 0, (longest or 0) > blocks.MOST_ENTRIES)
+    long = None
+    if (longest or 0) > blocks.MOST_ENTRIES:
+        cuts = F.ceil(F.col("entries") / blocks.MOST_ENTRIES).cast("int").alias("cuts")
+        long = rows.where(F.col("entries") > blocks.MOST_ENTRIES).select("row", cuts)
+    return _Side(Files(folder.below(kind).uri), count, long), entries or 0
 
 
-def blocks_for(entries: int, rank: int, parallel: int) -> int:
-    """Blocks of either side: as many as work at a time, if that is worth it, or, to keep them small, a multiple."""
-    most = min(MOST_IN_BLOCK, MOST_NAMED // (4 * rank))
+def blocks_for(entries: int, most: int, parallel: int) -> int:
+    """Blocks of either side: as many as work at a time, if that is worth it, or, to hold no more, a multiple."""
     if entries <= most * parallel:
         return max(1, min(parallel, math.ceil(entries / LEAST_IN_BLOCK)))
     return parallel * math.ceil(entries / (most * parallel))

@@ -1,5 +1,6 @@
 """The half of a round: every row of one side, solved against the vectors of the other."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from shoprec.models.als import kernels
-from shoprec.models.als.blocks import Entries, Files, Floats, Vectors
+from shoprec.models.als.blocks import Entries, Files, Floats, Vectors, gathered
 from shoprec.models.als.config import AlsConfig
 
 Doubles = npt.NDArray[np.float64]
@@ -50,22 +51,23 @@ class Half:
         count = entries + (self.others / config.alpha if config.regularise_unobserved else 0.0)
         return config.regularisation * count**config.regularisation_exponent
 
-    def solve(self, block: int, others: Vectors) -> tuple[Doubles | None, list[Share]]:
+    def solve(self, block: int, others: Iterable[Vectors]) -> tuple[Doubles | None, list[Share]]:
         """Solve a block's rows and write them under its number.
 
-        :param others: the vectors that the block's entries name, or more
+        :param others: parts that together hold the vectors which the block's entries name
         :return: the Gram matrix of what was solved (None: nothing), and what the block's pieces say of other rows
         :raises ValueError: the equations of a row have no single solution
         """
         whole, pieces = self.files.entries(block)
+        of_whole, of_pieces = gathered(others, self.config.rank, whole.named, pieces.named)
         # One task is one core; the library's own threads would wait for each other.
         with threadpool_limits(1, user_api="blas"):
             gram = None
             if len(whole.rows):
-                solved = Vectors(whole.rows, self._solved(whole, others.of(whole.named), block))
+                solved = Vectors(whole.rows, self._solved(whole, of_whole, block))
                 self.files.write_vectors(self.number, str(block), solved)
                 gram = solved.gram()
-            return gram, self._shares(pieces, others.of(pieces.named))
+            return gram, self._shares(pieces, of_pieces)
 
     def join(self, block: int, shares: list[Share]) -> Doubles:
         """Solve the rows that stand in pieces and begin in this block; they are written apart from its others.
@@ -83,7 +85,7 @@ class Half:
         ridge, excess = self.ridge(entries.counts()), self._excess(entries)
         if self.config.solver == "cholesky":
             return self._exact(entries, excess, vectors, ridge)
-        solved = self.files.vectors(self.before, [str(block)], self.config.rank).of(entries.rows)
+        (solved,) = gathered(self.files.vectors(self.before, [str(block)]), self.config.rank, entries.rows)
         gram, ridge = self.gram.astype(np.float32), ridge.astype(np.float32)
         kernels.conjugate(entries.ends, entries.places, excess, vectors, gram, ridge, self.config.steps, solved)
         return solved
