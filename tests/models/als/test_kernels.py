@@ -39,8 +39,8 @@ def expected(ends, places, excess, vectors, gram, ridges):
     return np.array(solved)
 
 
-#: Below, at and above what is gathered at a time, twice of it, and nothing.
-LENGTHS = [1, 5, 60, 0, kernels.GATHERED, kernels.GATHERED + 1, 2 * kernels.GATHERED + 3]
+#: Below, at and above what is gathered at a time, twice of it, and nothing; and more rows than go together.
+LENGTHS = [1, 5, 60, 0, kernels.GATHERED, kernels.GATHERED + 1, 2 * kernels.GATHERED + 3, *[4] * (kernels.TOGETHER + 1)]
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

@@ -8,7 +8,8 @@ exactly, by Cholesky, or nearly, by some steps of conjugate gradient from where 
 2011, https://doi.org/10.1145/2043932.2043987). They compute in the precision of the vectors that they are given, on one
 core, and in one order: a repeat on the same kind of machine gives the same bits.
 
-Shapes: R rows of the block, E their entries end to end, N vectors of the other side, F width, G entries at a time.
+Shapes: R rows of the block, T some of them, E their entries end to end, G some of these, N vectors of the other side, F
+width.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,8 @@ import numpy as np
 #: Share of the right-hand side that conjugate gradient leaves: that of rounding in single precision.
 LEAST_REST = 1e-7
 
-#: Entries whose vectors are laid side by side at a time: they stay in a core's cache.
-GATHERED = 512
+#: Entries whose vectors are laid side by side at a time, and rows that go together: they stay in a core's cache.
+GATHERED, TOGETHER = 1024, 64
 
 
 def _compiled(function: Callable) -> Callable:
@@ -59,24 +60,35 @@ def exact(ends_R, columns_E, excess_E, vectors_NF, gram_FF, ridge_R, solved_RF):
 def conjugate(ends_R, columns_E, excess_E, vectors_NF, gram_FF, ridge_R, steps, solved_RF):  # noqa: ANN001, ANN201
     """Bring each row of ``solved_RF``, its start, ``steps`` steps of conjugate gradient nearer to its minimum.
 
-    The other parameters are those of ``exact``.
+    The other parameters are those of ``exact``. Rows go together, so that Y'Y meets all of them in one product.
     """
-    width = vectors_NF.shape[1]
-    gathered_GF, product_FF, left_FF, right_F = _room(width, vectors_NF.dtype)
-    first = 0
-    for row, last in enumerate(ends_R):
-        columns_C, excess_C = columns_E[first:last], excess_E[first:last]
-        left_FF[:], right_F[:] = gram_FF, 0
-        # Of few entries each step multiplies by their vectors, of many by the matrix that those add up to.
-        few = last - first if last - first <= GATHERED else 0
-        if few:
-            _gather(columns_C, excess_C, vectors_NF, gathered_GF, right_F)
+    width, kind = vectors_NF.shape[1], vectors_NF.dtype
+    gathered_GF, left_FF = np.empty((GATHERED, width), kind), np.empty_like(gram_FF)
+    product_FF, none_GF = np.empty_like(gram_FF), np.empty((0, width), kind)
+    right_TF, held_T = np.empty((TOGETHER, width), kind), np.empty(TOGETHER + 1, np.int64)
+    first = row = 0
+    while row < len(ends_R):
+        last, count = row, 0
+        held_T[0] = 0
+        while last < len(ends_R) and count < TOGETHER and ends_R[last] - first <= GATHERED:
+            count += 1
+            held_T[count] = ends_R[last] - first
+            last += 1
+        if count:
+            right_TF[:count] = 0
+            for at in range(count):
+                some = slice(first + held_T[at], first + held_T[at + 1])
+                own_GF = gathered_GF[held_T[at] : held_T[at + 1]]
+                _gather(columns_E[some], excess_E[some], vectors_NF, own_GF, right_TF[at])
+            own, left_FF[:] = gathered_GF[: held_T[count]], gram_FF
         else:
-            _normal(columns_C, excess_C, vectors_NF, gathered_GF, product_FF, left_FF, right_F)
-        for f in range(width):
-            left_FF[f, f] += ridge_R[row]
-        _descend(left_FF, gathered_GF[:few], right_F, steps, solved_RF[row])
-        first = last
+            # Of so many entries each step multiplies by the matrix that they add up to, not by their vectors.
+            last, count, right_TF[0], left_FF[:] = row + 1, 1, 0, gram_FF
+            some = slice(first, ends_R[row])
+            _normal(columns_E[some], excess_E[some], vectors_NF, gathered_GF, product_FF, left_FF, right_TF[0])
+            own, held_T[1] = none_GF, 0
+        _descend(left_FF, own, held_T[: count + 1], ridge_R[row:last], right_TF[:count], steps, solved_RF[row:last])
+        first, row = ends_R[last - 1], last
 
 
 @_compiled
@@ -137,41 +149,47 @@ def _solve(left_FF, right_F, solved_F):  # noqa: ANN001, ANN202
 
 
 @_compiled
-def _descend(left_FF, own_GF, right_F, steps, solved_F):  # noqa: ANN001, ANN202
-    """Conjugate gradient for (``left_FF`` + own'own) x = ``right_F``."""
-    width = len(right_F)
-    turned_F = np.empty_like(right_F)
-    _times(left_FF, own_GF, solved_F, turned_F)
-    rest_F = right_F - turned_F
-    way_F = rest_F.copy()
-    size = (rest_F * rest_F).sum()
-    least = LEAST_REST * LEAST_REST * (right_F * right_F).sum()
+def _descend(left_FF, own_GF, held_T, ridge_T, right_TF, steps, solved_TF):  # noqa: ANN001, ANN202
+    """Conjugate gradient for (``left_FF`` + ridge + own'own) x = right, of some rows.
+
+    :param held_T: where the ``own_GF`` of each row begin, and where the last end
+    """
+    turned_TF = np.empty_like(right_TF)
+    _times(left_FF, own_GF, held_T, ridge_T, solved_TF, turned_TF)
+    rest_TF = right_TF - turned_TF
+    way_TF = rest_TF.copy()
+    size_T, least_T = np.empty_like(ridge_T), np.empty_like(ridge_T)
+    for at in range(len(ridge_T)):
+        size_T[at] = (rest_TF[at] * rest_TF[at]).sum()
+        least_T[at] = LEAST_REST * LEAST_REST * (right_TF[at] * right_TF[at]).sum()
     for _ in range(steps):
-        _times(left_FF, own_GF, way_F, turned_F)
-        bent = (way_F * turned_F).sum()
-        # What is left is rounding error, and gives no direction.
-        if not (size > least and bent > 0):
-            break
-        far = size / bent
-        before, size = size, right_F.dtype.type(0)
-        for f in range(width):
-            solved_F[f] += far * way_F[f]
-            rest_F[f] -= far * turned_F[f]
-            size += rest_F[f] * rest_F[f]
-        for f in range(width):
-            way_F[f] = rest_F[f] + size / before * way_F[f]
+        _times(left_FF, own_GF, held_T, ridge_T, way_TF, turned_TF)
+        for at in range(len(ridge_T)):
+            bent = (way_TF[at] * turned_TF[at]).sum()
+            # What is left is rounding error, and gives no direction.
+            if not (size_T[at] > least_T[at] and bent > 0):
+                size_T[at] = 0
+                continue
+            far, before, size = size_T[at] / bent, size_T[at], right_TF.dtype.type(0)
+            for f in range(right_TF.shape[1]):
+                solved_TF[at, f] += far * way_TF[at, f]
+                rest_TF[at, f] -= far * turned_TF[at, f]
+                size += rest_TF[at, f] * rest_TF[at, f]
+            size_T[at] = size
+            for f in range(right_TF.shape[1]):
+                way_TF[at, f] = rest_TF[at, f] + size / before * way_TF[at, f]
 
 
 @_compiled
-def _times(left_FF, own_GF, vector_F, product_F):  # noqa: ANN001, ANN202
-    width = len(vector_F)
-    product_F[:] = 0
-    for f in range(width):
-        for g in range(width):
-            product_F[g] += vector_F[f] * left_FF[f, g]
-    for at in range(len(own_GF)):
-        size = vector_F.dtype.type(0)
+def _times(left_FF, own_GF, held_T, ridge_T, vectors_TF, product_TF):  # noqa: ANN001, ANN202
+    np.dot(vectors_TF, left_FF, product_TF)
+    width = len(left_FF)
+    for row in range(len(ridge_T)):
         for f in range(width):
-            size += own_GF[at, f] * vector_F[f]
-        for f in range(width):
-            product_F[f] += size * own_GF[at, f]
+            product_TF[row, f] += ridge_T[row] * vectors_TF[row, f]
+        for at in range(held_T[row], held_T[row + 1]):
+            size = ridge_T.dtype.type(0)
+            for f in range(width):
+                size += own_GF[at, f] * vectors_TF[row, f]
+            for f in range(width):
+                product_TF[row, f] += size * own_GF[at, f]

@@ -100,9 +100,11 @@ class Rounds:
     def begin(self, kind: str, known: DataFrame | None) -> None:
         """Random vectors, or those that are known: ``kind``_idx, vector."""
         side, rank, seed = self._sides[kind], self._config.rank, self._seed
-        files, half, count, packed = side.files, self._half, self._blocks, frozenset(side.packed)
+        files, half, entered = side.files, self._half, frozenset(side.packed)
         # A row for each block, so that each is there; rows in pieces, whose first vector lies where they are solved.
-        told = self._spark.range(count).select(F.col("id").cast("int").alias("block"), F.lit(NOBODY).alias("row"))
+        told = self._spark.range(self._blocks).select(
+            F.col("id").cast("int").alias("block"), F.lit(NOBODY).alias("row")
+        )
         if side.long is not None:
             told = told.unionByName(side.long.select(self._home("row").alias("block"), "row"))
         told = told.withColumn("vector", F.lit(None).cast("array<float>"))
@@ -114,7 +116,7 @@ class Rounds:
             block = int(arrow.numbers(told, "block")[0])
             there = told.column("vector").is_valid()
             begun = arrow.numbers(told.filter(pc.invert(there)), "row")
-            whole = files.entries(block)[0].rows if block in packed else np.empty(0, np.int32)
+            whole = files.entries(block)[0].rows if block in entered else np.empty(0, np.int32)
             rows = np.union1d(whole, begun[begun != NOBODY]).astype(np.int32)
             if not len(rows):
                 return messages.gram_of(block, None)
@@ -122,7 +124,7 @@ class Rounds:
             files.write_vectors(half, str(block), vectors)
             return messages.gram_of(block, vectors.gram())
 
-        self._stands(side, self._by_block(told, first, messages.GIVEN))
+        self._stands(side, self._by("block", told, first, messages.GIVEN))
 
     def solve(self, kind: str) -> None:
         """One side against the other."""
@@ -136,7 +138,7 @@ class Rounds:
                 def join(given: pa.Table) -> pa.Table:
                     return messages.joined(half, given)
 
-                late = given.where(F.col("into") != messages.OWN).groupBy("into").applyInArrow(join, messages.GIVEN)
+                late = self._by("into", given.where(F.col("into") != messages.OWN), join, messages.GIVEN)
             self._stands(side, given.where(F.col("into") == messages.OWN), late)
         side.files.forget(before)
 
@@ -169,17 +171,18 @@ class Rounds:
 
         return self._spark.range(0, self._blocks, 1, self._blocks).mapInArrow(each, schema)
 
-    def _by_block(self, rows: DataFrame, made: Callable[[pa.Table], pa.Table], schema: str) -> DataFrame:
-        """What a function makes of the rows of each ``block``; unlike a group, they need not be sorted."""
+    def _by(self, block: str, rows: DataFrame, made: Callable[[pa.Table], pa.Table], schema: str) -> DataFrame:
+        """What a function makes of the rows of each block; unlike those of a group, they need not be sorted.
+
+        :param block: column of ``rows``
+        """
 
         def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            held = list(batches)
+            held = [batch for batch in batches if batch.num_rows]
             if held:
-                whole = pa.Table.from_batches(held)
-                held.clear()
-                yield from made(whole).to_batches()
+                yield from made(pa.Table.from_batches(held)).to_batches()
 
-        return rows.repartitionById(self._blocks, F.col("block")).mapInArrow(each, schema)
+        return rows.repartitionById(self._blocks, F.col(block)).mapInArrow(each, schema)
 
     def _pack(self, side: _Side, samples: DataFrame) -> list[int]:
         """Write the entries of one side; the blocks that have some.
@@ -200,7 +203,7 @@ class Rounds:
             files.write_entries(block, *packed(samples))
             return pa.table({"block": pa.array([block], pa.int32())})
 
-        return sorted(row["block"] for row in self._by_block(dealt, pack, "block int").collect())
+        return sorted(row["block"] for row in self._by("block", dealt, pack, "block int").collect())
 
     def _ask(self, side: _Side) -> None:
         """Write which rows of each block of the other side a block names."""
@@ -215,7 +218,7 @@ class Rounds:
             files.write_asked(source, messages.heard(asked))
             return pa.table({"source": pa.array([source], pa.int32())})
 
-        self._tasks(side.packed, ask, messages.ASKED).groupBy("source").applyInArrow(keep, "source int").collect()
+        self._by("source", self._tasks(side.packed, ask, messages.ASKED), keep, "source int").collect()
 
     def _to_all(self, half: Half, side: _Side, other: _Side) -> DataFrame:
         files, number, names = other.files, other.half, [name for block in other.made for name in other.made[block]]
@@ -238,8 +241,7 @@ class Rounds:
         def solve(sent: pa.Table) -> pa.Table:
             return messages.solved(half, int(arrow.numbers(sent, "into")[0]), messages.received(sent, rank))
 
-        sent = self._tasks(made, answer, messages.SENT)
-        return sent.groupBy("into").applyInArrow(solve, messages.GIVEN)
+        return self._by("into", self._tasks(made, answer, messages.SENT), solve, messages.GIVEN)
 
     def _stands(self, side: _Side, given: DataFrame, late: DataFrame | None = None) -> None:
         """Do the half round: what its tasks give back says how the side stands now.
