@@ -47,9 +47,13 @@ lint: setup ## style, types of mistakes, formatting, and the direction of import
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 
+# Whatever is measured works in as many threads or tasks as there are cores: a linear algebra with threads of its own
+# would slow it down.
+ONE_THREAD = OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1
+
 bench: setup ## one benchmark of tests/benchmarks/
 	@test -n "$(NAME)" || { echo "make bench NAME=x, x one of:" && ls tests/benchmarks | sed -n 's/\.py$$//p' | grep -v '^_' && exit 2; }
-	$(PYTHON) -m tests.benchmarks.$(NAME) $(ARGS)
+	$(ONE_THREAD) $(PYTHON) -m tests.benchmarks.$(NAME) $(ARGS)
 
 # Versions that still fit are kept; `make lock ARGS=--upgrade` takes the newest that fit.
 COMPILE = $$(deploy/local/uv.sh $(or $(SHOPREC_PYTHON),python3.11) $(CACHE)) pip compile --quiet --generate-hashes \

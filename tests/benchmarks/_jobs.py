@@ -4,7 +4,9 @@ As a program it runs them, in a process of its own, so that memory is that of on
 ``python -m tests.benchmarks._jobs FOLDER [JOB …]`` (no JOB: the whole pipeline).
 """
 
+import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -13,27 +15,52 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+from scipy import optimize
 
 from shoprec.contracts.gold_runs import JOB_RUNS
+from shoprec.contracts.silver import INTERACTIONS
 from shoprec.graph import JobEntry
 from shoprec.job import load_config, opened
 from shoprec.pipeline import run_part
+from tests.benchmarks._figures import save
 
 #: Late in the simulated shop's 120 days.
 AS_OF = date(2020, 4, 13)
 #: Events at size 1, and how many a user and an item have on average.
 EVENTS, BY_USER, BY_ITEM = 1_000_000, 50, 500
 
+_PACKAGES = ("pyspark", "delta-spark", "torch", "xgboost")
+
 Figures = dict[str, dict[str, float]]
 
 
-def at_size(size: float, jobs: Sequence[str] = ()) -> Figures:
+def compare(name: str, about: str, usual: Sequence[float], jobs: Sequence[str] = ()) -> None:
+    """A benchmark's main: run the sizes that the command line asks for, write what is known after each, and show it.
+
+    :param about: the benchmark's docstring
+    :param jobs: with all that comes before them; none: the whole pipeline
+    """
+    asked = argparse.ArgumentParser(prog=name, description=about.partition("\n")[0])
+    asked.add_argument("--sizes", type=float, nargs="+", default=usual, help="million events (default: %(default)s)")
+    sizes = sorted(set(asked.parse_args().sizes))
+    if len(sizes) < 3:
+        asked.error("growth shows at three sizes or more")
+    found: dict[float, Figures] = {}
+    for size in sizes:
+        found[size] = _at_size(size, jobs)
+        save(name, _PACKAGES, {"sizes": found})
+    grown = growth(found)
+    print(_told(found, grown))
+    save(name, _PACKAGES, {"sizes": found, "growth": grown})
+
+
+def _at_size(size: float, jobs: Sequence[str]) -> Figures:
     """What each job took on a shop of ``size`` million events, all its dates together.
 
-    :return: by job: seconds, cpu_seconds, peak_rss_gib, shuffled_gib
+    :return: by job: seconds, cpu_seconds, peak_rss_gib, shuffled_gib, dates, rows_a_second (events known at the date)
     """
     events = round(EVENTS * size)
     shop = {"SHOPREC_USERS": str(events // BY_USER), "SHOPREC_ITEMS": str(events // BY_ITEM), "SHOPREC_DAYS": "120"}
@@ -44,23 +71,40 @@ def at_size(size: float, jobs: Sequence[str] = ()) -> Figures:
 
 
 def growth(found: Mapping[float, Figures]) -> dict[str, dict[str, float]]:
-    """By job the exponent of its CPU-seconds over the events: of all sizes by least squares, and of the last step."""
-    sizes = sorted(found)
-    exponents = {}
+    """How each job's CPU-seconds grow with the events, by its three largest sizes.
+
+    :return: by job ``exponent``, the p of a + b n^p through the three, so that what a job takes whatever its size does
+        not hide the rest (nan: more events took less), and ``a_million``, CPU-seconds for each million added in the
+        last step
+    """
+    sizes = sorted(found)[-3:]
+    grown = {}
     for job in found[sizes[0]]:
-        logs = np.log([[size, max(found[size][job]["cpu_seconds"], 0.01)] for size in sizes])
-        step = logs[-1] - logs[-2]
-        exponents[job] = {"all": np.polyfit(*logs.T, 1)[0], "last": step[1] / step[0]}
-    return exponents
+        spent = [found[size][job]["cpu_seconds"] for size in sizes]
+        grown[job] = {"exponent": _exponent(sizes, spent), "a_million": (spent[2] - spent[1]) / (sizes[2] - sizes[1])}
+    return grown
 
 
-def told(found: Mapping[float, Figures], exponents: Mapping[str, Mapping[str, float]]) -> str:
-    """A line a job: CPU-seconds at each size, and the exponents."""
+def _exponent(sizes: Sequence[float], spent: Sequence[float]) -> float:
+    first, last = spent[1] - spent[0], spent[2] - spent[1]
+    if first <= 0 or last <= 0:
+        return math.nan
+
+    def off(p: float) -> float:
+        one, two, three = (size**p for size in sizes)
+        return (three - two) / (two - one) - last / first
+
+    low, high = 0.01, 5.0
+    return float(optimize.brentq(off, low, high)) if off(low) * off(high) < 0 else math.nan
+
+
+def _told(found: Mapping[float, Figures], grown: Mapping[str, Mapping[str, float]]) -> str:
+    """A line a job: CPU-seconds at each size, and how they grow."""
     sizes = sorted(found)
-    lines = [f"{'CPU-seconds':24}" + "".join(f"{size:>9g}x" for size in sizes) + f"{'exponent':>10}{'last':>7}"]
-    for job, exponent in exponents.items():
+    lines = [f"{'CPU-seconds':24}" + "".join(f"{size:>9g}x" for size in sizes) + f"{'exponent':>10}{'a million':>11}"]
+    for job, of in grown.items():
         spent = "".join(f"{found[size][job]['cpu_seconds']:10.1f}" for size in sizes)
-        lines.append(f"{job:24}{spent}{exponent['all']:10.2f}{exponent['last']:7.2f}")
+        lines.append(f"{job:24}{spent}{of['exponent']:10.2f}{of['a_million']:11.1f}")
     return "\n".join(lines)
 
 
@@ -77,19 +121,26 @@ def main(folder: Path, jobs: Sequence[str]) -> None:
     with opened(config) as lake:
         run_id = config.run_id(AS_OF)
         run_part(part, config, lake, AS_OF, run_id)
-        done = [row.asDict() for row in lake.read(JOB_RUNS, run_id=run_id).collect()]
-    shuffled = _shuffled(log)
-    figures = {
-        job: {
-            "seconds": sum(row["seconds"] for row in done if row["job"] == job),
-            "cpu_seconds": sum(row["cpu_seconds"] for row in done if row["job"] == job),
-            "peak_rss_gib": max(row["peak_rss_gib"] for row in done if row["job"] == job),
-            "shuffled_gib": shuffled[job],
-        }
-        for job in part
-        if any(row["job"] == job for row in done)
-    }
+        done = lake.read(JOB_RUNS, run_id=run_id).collect()
+        known = lake.read(INTERACTIONS).where(F.col("event_at") < F.lit(AS_OF)).count()
+    figures = _by_job(done, _shuffled(log), known)
     (folder / "figures.json").write_text(json.dumps(figures))
+
+
+def _by_job(done: Iterable[Row], shuffled: Mapping[str, float], known: int) -> Figures:
+    figures: Figures = {}
+    for job in sorted({row["job"] for row in done}):
+        dates = [row for row in done if row["job"] == job]
+        seconds = sum(row["seconds"] for row in dates)
+        figures[job] = {
+            "seconds": seconds,
+            "cpu_seconds": sum(row["cpu_seconds"] for row in dates),
+            "peak_rss_gib": max(row["peak_rss_gib"] for row in dates),
+            "shuffled_gib": shuffled.get(job, 0.0),
+            "dates": len(dates),
+            "rows_a_second": known * len(dates) / seconds,
+        }
+    return figures
 
 
 def _with_all_before(graph: Mapping[str, JobEntry], jobs: Iterable[str]) -> dict[str, JobEntry]:
@@ -102,24 +153,23 @@ def _with_all_before(graph: Mapping[str, JobEntry], jobs: Iterable[str]) -> dict
     return {job: entry for job, entry in graph.items() if job in wanted}
 
 
-def _shuffled(log: Path) -> defaultdict[str, float]:
-    """GiB written for shuffles by each job, by the label that the pipeline gives its threads."""
+def _shuffled(log: Path) -> dict[str, float]:
+    """GiB written for shuffles by each job, by the pool that the pipeline gives its threads (Delta alters labels)."""
     job_of: dict[int, str] = {}
-    total: defaultdict[str, float] = defaultdict(float)
+    total: dict[str, float] = defaultdict(float)
     for file in log.iterdir():
         with file.open() as lines:
             for line in lines:
                 # Most lines are of no interest, and some are megabytes long.
                 if line.startswith('{"Event":"SparkListenerJobStart"'):
                     event = json.loads(line)
-                    label = (event.get("Properties") or {}).get("spark.job.description", "")
-                    job_of |= dict.fromkeys(event["Stage IDs"], label.partition(" for ")[0])
+                    pool = (event.get("Properties") or {}).get("spark.scheduler.pool", "")
+                    job_of |= dict.fromkeys(event["Stage IDs"], pool.partition(" for ")[0])
                 elif line.startswith('{"Event":"SparkListenerTaskEnd"'):
-                    event: dict[str, Any] = json.loads(line)
+                    event = json.loads(line)
                     written = (event.get("Task Metrics") or {}).get("Shuffle Write Metrics", {})
-                    job = job_of.get(event["Stage ID"], "")
-                    total[job] += written.get("Shuffle Bytes Written", 0) / 2**30
-    return total
+                    total[job_of.get(event["Stage ID"], "")] += written.get("Shuffle Bytes Written", 0) / 2**30
+    return dict(total)
 
 
 if __name__ == "__main__":

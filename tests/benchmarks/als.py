@@ -168,7 +168,7 @@ def contest(spark: SparkSession, samples: Samples, rank: int, repeats: int) -> d
             "implicit_conjugate_gradient": (implicit, for_all, 3),
             "implicit_cholesky": (implicit, for_all.model_copy(update={"solver": "cholesky"}), 2),
         }
-        for solver in ("conjugate_gradient", "cholesky"):  # compiles what is not yet
+        for solver in ("conjugate_gradient", "cholesky", "spark_ml"):  # compiles what is not yet
             ours.fit(by_count.model_copy(update={"solver": solver, "iterations": 1}))
         turns = []
         for turn in range(repeats):

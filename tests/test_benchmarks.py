@@ -1,0 +1,55 @@
+"""What the benchmarks of jobs compute from what they measure."""
+
+import json
+import math
+
+import pytest
+
+from shoprec.config import load_graph
+from tests.benchmarks import _jobs
+
+
+def spent(*cpu_seconds):
+    return {size: {"als": {"cpu_seconds": seconds}} for size, seconds in zip((1, 3, 10), cpu_seconds, strict=True)}
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 1.3])
+def test_what_is_spent_at_any_size_does_not_hide_the_growth(power):
+    found = _jobs.growth(spent(*(30 + 5 * size**power for size in (1, 3, 10))))
+    assert found["als"]["exponent"] == pytest.approx(power, abs=1e-6)
+    assert found["als"]["a_million"] == pytest.approx(5 * (10**power - 3**power) / 7)
+
+
+def test_more_events_that_take_less_have_no_exponent():
+    assert math.isnan(_jobs.growth(spent(30, 29, 40))["als"]["exponent"])
+
+
+def test_jobs_bring_what_comes_before_them():
+    part = _jobs._with_all_before(load_graph().jobs, ["samples"])
+    assert set(part) == {"samples", "user_index", "item_index", "interactions", "ingest"}
+
+
+def test_shuffled_bytes_go_to_the_job_of_their_stage(tmp_path):
+    def started(stages, pool):
+        return {"Event": "SparkListenerJobStart", "Stage IDs": stages, "Properties": {"spark.scheduler.pool": pool}}
+
+    def ended(stage, written):
+        metrics = {"Shuffle Write Metrics": {"Shuffle Bytes Written": written}}
+        return {"Event": "SparkListenerTaskEnd", "Stage ID": stage, "Task Metrics": metrics}
+
+    events = [
+        started([0, 1], "als for 2020-04-13"), {"Event": "Other", "Stage ID": 0}, ended(0, 2**30), ended(1, 2**29),
+        started([2], "als for 2020-03-30"), ended(2, 2**29), started([3], "samples for 2020-04-13"), ended(3, 2**28),
+    ]  # fmt: skip
+    (tmp_path / "app").write_text("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
+    assert _jobs._shuffled(tmp_path) == {"als": 2.0, "samples": 0.25}
+
+
+def test_dates_of_a_job_count_together():
+    row = {"job": "als", "seconds": 4.0, "cpu_seconds": 6.0, "peak_rss_gib": 1.0}
+    found = _jobs._by_job([row, {**row, "seconds": 6.0, "peak_rss_gib": 2.0}], {"als": 3.0}, 1000)
+    assert found == {
+        "als": {
+            "seconds": 10, "cpu_seconds": 12, "peak_rss_gib": 2, "shuffled_gib": 3, "dates": 2, "rows_a_second": 200,
+        }
+    }  # fmt: skip
