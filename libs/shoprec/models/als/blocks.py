@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 #: Length of the first, random vectors.
 FIRST_LENGTH = 0.1
 
-#: Entries of one row that one block holds.
+#: Entries of a row that is not cut, and about that of a piece.
 MOST_ENTRIES = 1 << 20
 
 
@@ -67,7 +67,7 @@ class Vectors:
 def gathered(parts: Iterable[Vectors], width: int, *wanted: Numbers) -> list[Floats]:
     """The vectors of each list of rows [rows, width], zeros where no part has one.
 
-    :param parts: share no row; one is held at a time
+    :param parts: share no row
     :param wanted: ascending
     """
     made = [np.zeros((len(rows), width), np.float32) for rows in wanted]
@@ -93,7 +93,7 @@ def _met(one: Numbers, other: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArr
 class Files:
     """The files of one side.
 
-    Each appears whole or not at all, and has one writer: a task that is done again, or at two places, writes the same.
+    Each appears whole or not at all, and has one writer in a fit: a task that is done again, or twice, writes the same.
     """
 
     uri: str

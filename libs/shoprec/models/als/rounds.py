@@ -4,8 +4,8 @@ Users and items are dealt to blocks. A round solves all blocks of items against 
 users against the items'. Entries and vectors lie in files that every task reaches (see ``blocks``); Spark deals out the
 work, and carries what a block says of rows that others solve. A block takes the vectors of the other side in one of two
 ways: all of them from their files, while these are small, or by a shuffle those that its entries name. A task holds its
-block's entries, 12 bytes each and some 60 while they are packed, the vectors that they name, and one more file or, sent
-by name, as many again. To the driver come width x width numbers of each block.
+block's entries, 12 bytes each and some 100 while they are packed, the vectors that they name, and one more file or,
+sent by name, twice as many again. To the driver come width x width numbers of each block.
 """
 
 import math
