@@ -118,13 +118,16 @@ print(kernels.__file__, left.tolist(), right.tolist())
 """
 
 
-def test_they_compile_in_a_wheel_on_the_path(tmp_path):
-    wheel, package = tmp_path / "shoprec.whl", Path(kernels.__file__).parents[2]
+@pytest.mark.parametrize("name", ["shoprec.whl", "shoprec.zip"])
+def test_they_compile_in_a_wheel_on_the_path_and_leave_nothing_behind(tmp_path, name):
+    wheel, package = tmp_path / name, Path(kernels.__file__).parents[2]
     with zipfile.ZipFile(wheel, "w") as made:
-        for name in ("__init__.py", "models/__init__.py", "models/als/__init__.py", "models/als/kernels.py"):
-            made.write(package / name, f"shoprec/{name}")
-    # Without a home there is no folder for what is compiled either.
-    environment = {**os.environ, "PYTHONPATH": str(wheel), "HOME": str(tmp_path / "none"), "XDG_CACHE_HOME": ""}
+        for module in ("__init__.py", "models/__init__.py", "models/als/__init__.py", "models/als/kernels.py"):
+            made.write(package / module, f"shoprec/{module}")
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(wheel), "HOME": str(home)}
+    environment.pop("XDG_CACHE_HOME", None)
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
     )
@@ -133,3 +136,4 @@ def test_they_compile_in_a_wheel_on_the_path(tmp_path):
         f"{wheel}/shoprec/models/als/kernels.py",
         "[[[1.0, 0.0], [0.0, 1.0]]] [[2.0, 2.0]]\n",
     ]
+    assert list(home.rglob("*")) == [], "nothing may be left in the home folder"

@@ -12,7 +12,9 @@ Shapes: R rows of the block, T some of them, E their entries end to end, G some 
 width.
 """
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -25,12 +27,10 @@ GATHERED, TOGETHER = 1024, 64
 
 
 def _compiled(function: Callable) -> Callable:
-    options = {"fastmath": True, "error_model": "numpy", "nogil": True}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
-        # Nowhere to keep what is compiled, as for a wheel on the path of a cluster's workers: each compiles its own.
-        return numba.njit(**options)(function)
+    # What is compiled is kept beside this file. In a wheel or zip on the path of a cluster's workers there is no such
+    # place, and numba would keep it in somebody's home: there each worker compiles its own.
+    kept = os.access(Path(__file__).parent, os.W_OK)
+    return numba.njit(cache=kept, fastmath=True, error_model="numpy", nogil=True)(function)
 
 
 @_compiled
