@@ -30,7 +30,7 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 
 
 def save(name: str, packages: Iterable[str], figures: Mapping[str, Any]) -> None:
-    """Write ``out/bench/<name>.json`` with what it ran on, and show it."""
+    """Write ``out/bench/<name>.json`` with what it ran on."""
     where = {
         "cores": os.cpu_count(),
         "processor": _processor(),

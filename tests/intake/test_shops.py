@@ -17,7 +17,8 @@ from shoprec.intake.shop import load_shop
 from shoprec.intake.tables import accepted, map_table, refused
 from tests.intake.rows import bronze
 
-SHOPS = Path(__file__).parents[2] / "conf" / "shops"
+ROOT = Path(__file__).parents[2]
+SHOPS, README = ROOT / "conf" / "shops", ROOT / "README.md"
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 INVOICES = """536365,85123A,WHITE HANGING HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
 536365,85123a, white metal ,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
@@ -194,3 +195,9 @@ def test_completejourney_promotions_begin_on_mondays_in_new_york(spark: SparkSes
         ("in_store", "300", datetime(2017, 5, 29, 4), datetime(2017, 6, 5, 4), "9", None),
     ]
     assert [r["reason"] for r in refused(rows).collect()] == ["a campaign without a description"]
+
+
+def test_the_shop_of_the_readme_is_one():
+    shop = load_shop(README.read_text().partition("```yaml\n")[2].partition("```")[0])
+    mapped = *shop.tables.interactions, *shop.tables.items
+    assert [mapping.dataset for mapping in mapped] == ["sales", "catalogue"]
