@@ -11,6 +11,13 @@ import pytest
 from shoprec import usage
 
 
+@pytest.fixture(autouse=True)
+def _without_what_runs_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite's own Spark gives memory back, and ends workers, whenever it pleases: of that nothing is measured."""
+    running, family = set(psutil.Process().children(recursive=True)), usage._family
+    monkeypatch.setattr(usage, "_family", lambda: [process for process in family() if process not in running])
+
+
 def test_a_containers_limit_counts_without_the_files_that_it_keeps_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +80,7 @@ def test_what_is_measured_within_and_beside_another_counts_for_both(monkeypatch:
             held = bytearray(b"x") * (100 << 20)
             time.sleep(0.5)
         del held
-    assert first.peak_rss_gib + 0.08 < inner.peak_rss_gib == outer.peak_rss_gib
+    # Not equal: a look that began within may end after it, and is then the outer one's alone.
+    assert first.peak_rss_gib + 0.08 < inner.peak_rss_gib <= outer.peak_rss_gib < inner.peak_rss_gib + 0.05
     assert 0 <= inner.cpu_seconds <= outer.cpu_seconds
     assert first.seconds < inner.seconds < outer.seconds
