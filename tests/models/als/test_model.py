@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.errors import PySparkException
 
@@ -145,6 +146,15 @@ def test_one_seed_gives_one_result_whatever_the_order_of_rows(fitting, fitted):
     assert np.abs(other - fitted[0]).max() > 1e-3
 
 
+def test_so_it_does_over_many_blocks_and_pieces(fitting, monkeypatch):
+    deal(monkeypatch, 100, most_to_all=0, most_entries=6)
+    asked = config(solver="conjugate_gradient", iterations=1)
+    once = fitting.factors(asked)
+    again = fitting.factors(asked, samples=fitting.tables[0].repartition(3).orderBy("weight", "item_idx"))
+    for one, other in zip(once, again, strict=True):
+        assert (one == other).all()
+
+
 def test_many_steps_of_conjugate_gradient_end_where_cholesky_does(fitting, fitted):
     users, items = fitting.factors(config(solver="conjugate_gradient", steps=20, iterations=SHORT.iterations))
     assert users == pytest.approx(fitted[0], abs=1e-3)
@@ -154,13 +164,15 @@ def test_many_steps_of_conjugate_gradient_end_where_cholesky_does(fitting, fitte
 @pytest.mark.parametrize(
     ("solver", "most_to_all", "most_entries"),
     [("cholesky", 0, 4), ("conjugate_gradient", 1 << 20, 1 << 20)],
-    ids=["by_name_in_pieces", "to_all"],
+    ids=["by_name_in_pieces", "to_all_from_few_files"],
 )
 def test_however_the_work_is_dealt_the_result_is_the_same(fitting, monkeypatch, solver, most_to_all, most_entries):
     # As many steps as there are numbers: rows in pieces are solved exactly.
     asked = config(solver=solver, steps=8, iterations=1)
     expected = fitting.factors(asked)
     deal(monkeypatch, 60, most_to_all, most_entries)
+    # Three files of users and two of items, in place of eight each.
+    monkeypatch.setattr(rounds, "MOST_IN_FILE", 4 * CONFIG.rank * 9)
     users, items = fitting.factors(asked)
     assert users == pytest.approx(expected[0], abs=1e-3)
     assert items == pytest.approx(expected[1], abs=1e-3)
@@ -197,10 +209,46 @@ def test_a_fit_goes_on_from_an_earlier_one(fitting):
     assert objective(*fitting.factors(once, start=known), weights) < cold
 
 
+def test_both_sides_go_on_from_where_they_stood(fitting, monkeypatch):
+    deal(monkeypatch, 100, most_to_all=0, most_entries=1 << 20)
+    weights, spark = observed(), fitting.tables[0].sparkSession
+    draw = np.random.default_rng(5)
+    # One user is known who has no samples: no vector comes back.
+    users, items = draw.normal(0, 0.3, (USERS + 1, CONFIG.rank)), draw.normal(0, 0.3, (ITEMS, CONFIG.rank))
+    start = [
+        spark.createDataFrame(
+            [(f"{kind[0]}{n}", row) for n, row in enumerate(rows.tolist())], f"{kind}_id string, vector array<float>"
+        )
+        for kind, rows in (("user", users), ("item", items))
+    ]
+    asked = config(solver="conjugate_gradient", steps=1, iterations=1)
+    found = fitting.factors(asked, start=start)
+    items = one_step(items, users[:USERS], weights.T)
+    assert found[1] == pytest.approx(items, abs=1e-4)
+    assert found[0] == pytest.approx(one_step(users[:USERS], items, weights), abs=1e-4)
+
+
+def one_step(start, fixed, weights):
+    """One step of conjugate gradient from ``start``, row by row."""
+    moved = np.array(start)
+    for row, (own, ridge) in enumerate(zip(weights, ridges(weights, CONFIG), strict=True)):
+        confidence = np.diag(1 + CONFIG.alpha * own)
+        left = fixed.T @ confidence @ fixed + ridge * np.eye(fixed.shape[1])
+        rest = fixed.T @ confidence @ (own > 0) - left @ start[row]
+        moved[row] += rest @ rest / (rest @ left @ rest) * rest
+    return moved
+
+
 def test_an_earlier_fit_of_another_width_is_refused(fitting):
     start = fitting(config(iterations=1))
     with pytest.raises(PySparkException, match=r"4 wide, als\.rank is 5"):
         fitting(config(rank=5), start=start)
+
+
+def test_numbers_below_0_are_refused(fitting):
+    samples = fitting.tables[0].selectExpr("user_idx", "IF(user_idx = 3, -2, item_idx) AS item_idx", "weight")
+    with pytest.raises(PySparkException, match="begin at 0, one is -2"):
+        fitting(samples=samples)
 
 
 @pytest.mark.parametrize("weight", ["double('nan')", "double('infinity')", "0", "-1"])
@@ -227,6 +275,14 @@ def test_weights_beyond_single_precision_are_refused(fitting):
 )
 def test_blocks_keep_all_cores_busy_and_small(entries, parallel, expected):
     assert rounds.blocks_for(entries, 2_796_202, parallel) == expected
+
+
+def test_rows_of_another_block_are_refused():
+    batches = [pa.record_batch({"into": pa.array(into, pa.int32())}) for into in ([2, 2], [2, 3])]
+    passed = rounds._all_of(2, "into", batches)
+    assert next(passed) is batches[0]
+    with pytest.raises(RuntimeError, match=r"\[2 3\] came to the task of block 2"):
+        next(passed)
 
 
 def test_a_number_beyond_int32_is_refused(fitting):

@@ -78,6 +78,19 @@ def gathered(parts: Iterable[Vectors], width: int, *wanted: Numbers) -> list[Flo
     return made
 
 
+def together(parts: Iterable[Vectors]) -> Vectors:
+    """Parts that share no row, as one."""
+    held = list(parts)
+    rows = np.concatenate([part.rows for part in held])
+    order = np.argsort(rows)
+    return Vectors(rows[order], np.concatenate([part.values for part in held])[order])
+
+
+def together_name(part: int) -> str:
+    """The name of a file that several blocks' vectors are laid together in."""
+    return f"together_{part}"
+
+
 def _met(one: Numbers, other: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Where in each of two ascending lists the numbers are that both have."""
     if len(one) > len(other):
@@ -106,6 +119,11 @@ class Files:
             for name, values in vars(entries).items()
         }
         self._write(f"entries/{block}", kept)
+        self._write(f"rows/{block}", {"whole": whole.rows})
+
+    def rows(self, block: int) -> Numbers:
+        """The whole rows of a block."""
+        return self._read(f"rows/{block}")["whole"]
 
     def entries(self, block: int) -> tuple[Entries, Entries]:
         """(of whole rows, of pieces)"""
@@ -159,29 +177,45 @@ def packed(samples: pa.Table) -> tuple[Entries, Entries]:
     """The whole rows and the pieces of a block.
 
     :param samples: piece boolean, row int, column int, weight float; the weights of one pair add up
-    :raises ValueError: a weight is not a finite number above 0
+    :raises ValueError: a weight is not a finite number above 0, or a row or column is below 0
     """
-    given = arrow.numbers(samples, "weight")
-    wrong = ~(np.isfinite(given) & (given > 0))
+    weights, piece = arrow.numbers(samples, "weight"), arrow.numbers(samples, "piece")
+    wrong = ~(np.isfinite(weights) & (weights > 0))
     if wrong.any():
-        raise ValueError(f"{wrong.sum()} of {len(given)} weights are not finite numbers above 0")
+        raise ValueError(f"{wrong.sum()} of {len(weights)} weights are not finite numbers above 0")
+    pair = _pairs(samples)
     # By rows and, within one, by columns and weights: sums of floats depend on the order.
-    pair = (arrow.numbers(samples, "row").astype(np.int64) << 32) | arrow.numbers(samples, "column")
     order = np.argsort(pair)
-    if len(_begins(pair[order])) < len(pair):
-        order = np.lexsort((given, pair))
-    first = _begins(pair[order])
-    pair, piece = pair[order][first], arrow.numbers(samples, "piece")[order][first]
-    weights = np.add.reduceat(given[order], first, dtype=np.float64) if len(first) else given
+    pair, weights, piece = pair[order], weights[order], piece[order]
+    del order
+    first = _begins(pair)
+    if len(first) < len(pair):
+        order = np.lexsort((weights, pair))
+        pair, piece = pair[first], piece[first]
+        weights = np.add.reduceat(weights[order], first, dtype=np.float64).astype(np.float32)
     row, column = (pair >> 32).astype(np.int32), (pair & 0xFFFFFFFF).astype(np.int32)
+    if not piece.any():
+        return _entries(row, column, weights), _entries(row[:0], column[:0], weights[:0])
+    whole = ~piece
+    return _entries(row[whole], column[whole], weights[whole]), _entries(row[piece], column[piece], weights[piece])
 
-    def part(own: npt.NDArray[np.bool_]) -> Entries:
-        rows, first = row[own], _begins(row[own])
-        ends = np.append(first, len(rows))[1:]
-        named, places = np.unique(column[own], return_inverse=True)
-        return Entries(rows[first], ends, named, places.astype(np.int32), weights[own].astype(np.float32))
 
-    return part(~piece), part(piece)
+def _pairs(samples: pa.Table) -> npt.NDArray[np.int64]:
+    row, column = arrow.numbers(samples, "row"), arrow.numbers(samples, "column")
+    least = min(row.min(initial=0), column.min(initial=0))
+    if least < 0:
+        raise ValueError(f"numbers of users or items begin at 0, one is {least}")
+    pair = row.astype(np.int64)
+    pair <<= 32
+    pair |= column
+    return pair
+
+
+def _entries(row: Numbers, column: Numbers, weights: Floats) -> Entries:
+    """Of each entry its row, ascending, its column and its weight."""
+    first, named = _begins(row), np.unique(column)
+    places = np.searchsorted(named, column).astype(np.int32)
+    return Entries(row[first], np.append(first, len(row))[1:], named, places, weights)
 
 
 def _begins(ascending: npt.NDArray) -> npt.NDArray[np.int64]:

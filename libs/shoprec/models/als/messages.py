@@ -43,13 +43,12 @@ def solved(half: Half, block: int, others: Iterable[Vectors]) -> pa.Table:
     return gram_of(block, gram, told)
 
 
-def joined(half: Half, told: pa.Table) -> pa.Table:
+def joined(half: Half, block: int, told: pa.Table) -> pa.Table:
     """``GIVEN`` of a block that has solved the rows which others told of."""
     width, shares = half.config.rank, []
     for row in sorted(told.to_pylist(), key=lambda row: row["part"]):
         left, right = np.split(np.frombuffer(row["sums"]), [width * width])
         shares.append(Share(row["row"], left.reshape(width, width), right, row["entries"]))
-    block = int(arrow.numbers(told, "into")[0])
     return gram_of(block, half.join(block, shares))
 
 
@@ -69,13 +68,14 @@ def heard(told: pa.Table) -> dict[int, Numbers]:
     return {row["into"]: np.frombuffer(row["rows"], np.int32) for row in told.to_pylist()}
 
 
-def sent(answers: Iterable[tuple[int, Vectors]]) -> pa.Table:
+def sent(into: int, vectors: Vectors) -> pa.Table:
     """``SENT``: vectors, and the block that they go to."""
-    return arrow.table(_SENT, [(into, vectors.rows.tobytes(), vectors.values.tobytes()) for into, vectors in answers])
+    return arrow.table(_SENT, [(into, vectors.rows.tobytes(), vectors.values.tobytes())])
 
 
-def received(told: pa.Table, width: int) -> Iterator[Vectors]:
-    """The vectors of the ``SENT`` into one block, sender by sender."""
-    for row in told.to_pylist():
-        rows, values = np.frombuffer(row["rows"], np.int32), np.frombuffer(row["vectors"], np.float32)
-        yield Vectors(rows, values.reshape(-1, width))
+def received(told: Iterable[pa.RecordBatch], width: int) -> Iterator[Vectors]:
+    """The vectors of the ``SENT`` into one block, sender by sender, where they lie."""
+    for batch in told:
+        for rows, values in zip(batch.column("rows"), batch.column("vectors"), strict=True):
+            own = np.frombuffer(values.as_buffer(), np.float32).reshape(-1, width)
+            yield Vectors(np.frombuffer(rows.as_buffer(), np.int32), own)

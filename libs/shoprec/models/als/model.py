@@ -25,15 +25,15 @@ def fit(
 ) -> tuple[DataFrame, DataFrame]:
     """Embeddings of the users and items that have samples.
 
-    :param samples: user_idx, item_idx, weight (> 0); the rows of one pair add up
+    :param samples: user_idx, item_idx (>= 0), weight (> 0); the rows of one pair add up
     :param user_index: user_id, user_idx
     :param item_index: item_id, item_idx
     :param folder: for the work of this fit alone, emptied first; every task must reach it, and the returned frames read
         from it
     :param start: what an earlier fit of the same rank gave, to go on from; who is not in it starts at random
     :return: (user_id, vector array<float>), (item_id, vector array<float>); the dot product is the predicted preference
-    :raises ValueError: within the Spark job, when a weight is not finite and above 0, alpha times one is not finite, or
-        a row's equations have no single solution (``spark_ml`` checks none of it)
+    :raises ValueError: a weight is not finite and above 0, a number is below 0, alpha times a weight is not finite, or
+        a row's equations have no single solution; most of it within the Spark job (``spark_ml`` checks none of it)
     """
     own = samples.select(F.col("user_idx").cast("int"), F.col("item_idx").cast("int"), F.col("weight").cast("float"))
     if config.solver == "spark_ml":

@@ -4,11 +4,13 @@ Users and items are dealt to blocks. A round solves all blocks of items against 
 users against the items'. Entries and vectors lie in files that every task reaches (see ``blocks``); Spark deals out the
 work, and carries what a block says of rows that others solve. A block takes the vectors of the other side in one of two
 ways: all of them from their files, while these are small, or by a shuffle those that its entries name. A task holds its
-block's entries, 12 bytes each and some 100 while they are packed, the vectors that they name, and one more file or,
-sent by name, twice as many again. To the driver come width x width numbers of each block.
+block's entries, 12 bytes each and some 60 while they are packed, the vectors that they name, and one more file or, sent
+by name, as many again. To the driver come width x width numbers of each block.
 """
 
+import itertools
 import math
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +21,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.models.als import blocks, messages
-from shoprec.models.als.blocks import Files, Vectors, first_vectors, gathered, packed
+from shoprec.models.als.blocks import Files, Vectors, first_vectors, gathered, packed, together, together_name
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.als.solve import Doubles, Half, joint_name
 from shoprec.retrieval import arrow
@@ -30,7 +32,9 @@ from shoprec.training.storage import Folder
 MOST_TO_ALL, MOST_AN_ENTRY = 256 << 20, 4
 #: Entries that a block holds on average at most, bytes that their vectors have if each names another, and entries fewer
 #: than which another block is not worth its reading of the vectors.
-MOST_IN_BLOCK, MOST_NAMED, LEAST_IN_BLOCK = 8 << 20, 512 << 20, 128 << 10
+MOST_IN_BLOCK, MOST_NAMED, LEAST_IN_BLOCK = 4 << 20, 512 << 20, 128 << 10
+#: Vectors in one of the files that all tasks read, in bytes.
+MOST_IN_FILE = 32 << 20
 
 #: The number of no row.
 NOBODY = -1
@@ -66,11 +70,14 @@ class Rounds:
 
     :param samples: user_idx int, item_idx int, weight float; those of one pair add up; read until both sides have begun
     :param folder: is emptied first
+    :raises ValueError: within the Spark job, as ``fit``
     """
 
     def __init__(self, samples: DataFrame, config: AlsConfig, folder: Folder, seed: int) -> None:
         self._config, self._seed, self._spark, self._half = config, seed, samples.sparkSession, 0
         folder.delete("")
+        # A folder of its own: a task of an earlier try may still be writing.
+        folder = folder.below(secrets.token_hex(4))
         self._sides = {}
         for kind in _OTHER:
             self._sides[kind], entries = _side(samples, kind, folder)
@@ -87,15 +94,15 @@ class Rounds:
         conf, rank = self._spark.conf, self._config.rank
         parallel = int(conf.get("spark.default.parallelism", conf.get("spark.sql.shuffle.partitions")))
         for most in (MOST_IN_BLOCK, min(MOST_IN_BLOCK, MOST_NAMED // (4 * rank))):
-            blocks = blocks_for(entries, most, parallel)
+            number = blocks_for(entries, most, parallel)
             for kind, other in _OTHER.items():
                 others = self._sides[other].count
-                too_large = 4 * rank * others > MOST_TO_ALL or blocks * others > MOST_AN_ENTRY * entries
+                too_large = 4 * rank * others > MOST_TO_ALL or number * others > MOST_AN_ENTRY * entries
                 self._sides[kind].by_name = too_large
             # What a block takes by name is bounded by what it holds.
             if not any(side.by_name for side in self._sides.values()):
                 break
-        return blocks
+        return number
 
     def begin(self, kind: str, known: DataFrame | None) -> None:
         """Random vectors, or those that are known: ``kind``_idx, vector."""
@@ -112,11 +119,11 @@ class Rounds:
             rows = known.select(F.col(f"{kind}_idx").alias("row"), "vector")
             told = told.unionByName(rows.withColumn("block", self._home("row")))
 
-        def first(told: pa.Table) -> pa.Table:
-            block = int(arrow.numbers(told, "block")[0])
+        def first(block: int, batches: Iterator[pa.RecordBatch]) -> pa.Table:
+            told = pa.Table.from_batches(batches)
             there = told.column("vector").is_valid()
             begun = arrow.numbers(told.filter(pc.invert(there)), "row")
-            whole = files.entries(block)[0].rows if block in entered else np.empty(0, np.int32)
+            whole = files.rows(block) if block in entered else np.empty(0, np.int32)
             rows = np.union1d(whole, begun[begun != NOBODY]).astype(np.int32)
             if not len(rows):
                 return messages.gram_of(block, None)
@@ -135,8 +142,8 @@ class Rounds:
             late = None
             if side.long is not None:
 
-                def join(given: pa.Table) -> pa.Table:
-                    return messages.joined(half, given)
+                def join(block: int, batches: Iterator[pa.RecordBatch]) -> pa.Table:
+                    return messages.joined(half, block, pa.Table.from_batches(batches))
 
                 late = self._by("into", given.where(F.col("into") != messages.OWN), join, messages.GIVEN)
             self._stands(side, given.where(F.col("into") == messages.OWN), late)
@@ -147,11 +154,9 @@ class Rounds:
         side, name = self._sides[kind], f"{kind}_idx"
         files, half, made = side.files, side.half, side.made
 
-        def read(block: int) -> pa.Table:
-            return pa.concat_tables(
-                pa.table({name: vectors.rows, "vector": arrow.vectors(vectors.values)})
-                for vectors in files.vectors(half, made[block])
-            )
+        def read(block: int) -> Iterator[pa.Table]:
+            for vectors in files.vectors(half, made[block]):
+                yield pa.table({name: vectors.rows, "vector": arrow.vectors(vectors.values)})
 
         return self._tasks(made, read, f"{name} int, vector array<float>")
 
@@ -159,30 +164,34 @@ class Rounds:
         """The block that solves a row."""
         return F.pmod(F.col(row), F.lit(self._blocks)).cast("int")
 
-    def _tasks(self, chosen: Iterable[int], made: Callable[[int], pa.Table], schema: str) -> DataFrame:
+    def _tasks(self, chosen: Iterable[int], made: Callable[[int], Iterable[pa.Table]], schema: str) -> DataFrame:
         """What a function makes of each of these blocks, every one in a task of its own."""
         wanted = frozenset(chosen)
 
         def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
-                for block in batch.column("id").to_pylist():
-                    if block in wanted:
-                        yield from made(block).to_batches()
+                for block in wanted.intersection(batch.column("id").to_pylist()):
+                    for table in made(block):
+                        yield from table.to_batches()
 
         return self._spark.range(0, self._blocks, 1, self._blocks).mapInArrow(each, schema)
 
-    def _by(self, block: str, rows: DataFrame, made: Callable[[pa.Table], pa.Table], schema: str) -> DataFrame:
+    def _by(
+        self, column: str, rows: DataFrame, made: Callable[[int, Iterator[pa.RecordBatch]], pa.Table], schema: str
+    ) -> DataFrame:
         """What a function makes of the rows of each block; unlike those of a group, they need not be sorted.
 
-        :param block: column of ``rows``
+        :param column: holds the block of a row
         """
 
         def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            held = [batch for batch in batches if batch.num_rows]
-            if held:
-                yield from made(pa.Table.from_batches(held)).to_batches()
+            held = (batch for batch in batches if batch.num_rows)
+            first = next(held, None)
+            if first is not None:
+                block = int(arrow.numbers(first, column)[0])
+                yield from made(block, _all_of(block, column, itertools.chain([first], held))).to_batches()
 
-        return rows.repartitionById(self._blocks, F.col(block)).mapInArrow(each, schema)
+        return rows.repartitionById(self._blocks, F.col(column)).mapInArrow(each, schema)
 
     def _pack(self, side: _Side, samples: DataFrame) -> list[int]:
         """Write the entries of one side; the blocks that have some.
@@ -198,9 +207,8 @@ class Rounds:
             dealt = samples.join(F.broadcast(side.long), on="row", how="left")
             dealt = dealt.withColumns({"block": block, "piece": cut}).drop("cuts")
 
-        def pack(samples: pa.Table) -> pa.Table:
-            block = int(arrow.numbers(samples, "block")[0])
-            files.write_entries(block, *packed(samples))
+        def pack(block: int, batches: Iterator[pa.RecordBatch]) -> pa.Table:
+            files.write_entries(block, *packed(pa.Table.from_batches(batches)))
             return pa.table({"block": pa.array([block], pa.int32())})
 
         return sorted(row["block"] for row in self._by("block", dealt, pack, "block int").collect())
@@ -209,37 +217,48 @@ class Rounds:
         """Write which rows of each block of the other side a block names."""
         files, count = side.files, self._blocks
 
-        def ask(block: int) -> pa.Table:
-            named = np.unique(np.concatenate([entries.named for entries in files.entries(block)]))
-            return messages.asked(block, named, count)
+        def ask(block: int) -> Iterator[pa.Table]:
+            yield messages.asked(block, np.unique(np.concatenate([one.named for one in files.entries(block)])), count)
 
-        def keep(asked: pa.Table) -> pa.Table:
-            source = int(arrow.numbers(asked, "source")[0])
-            files.write_asked(source, messages.heard(asked))
+        def keep(source: int, batches: Iterator[pa.RecordBatch]) -> pa.Table:
+            files.write_asked(source, messages.heard(pa.Table.from_batches(batches)))
             return pa.table({"source": pa.array([source], pa.int32())})
 
         self._by("source", self._tasks(side.packed, ask, messages.ASKED), keep, "source int").collect()
 
     def _to_all(self, half: Half, side: _Side, other: _Side) -> DataFrame:
-        files, number, names = other.files, other.half, [name for block in other.made for name in other.made[block]]
+        files, number, names = other.files, other.half, self._in_few_files(other)
 
-        def solve(block: int) -> pa.Table:
-            return messages.solved(half, block, files.vectors(number, names))
+        def solve(block: int) -> Iterator[pa.Table]:
+            yield messages.solved(half, block, files.vectors(number, names))
 
         return self._tasks(side.packed, solve, messages.GIVEN)
+
+    def _in_few_files(self, side: _Side) -> Sequence[str]:
+        """The names of files that hold all of its vectors: those of its blocks, or fewer that are made of them."""
+        names = [name for block in side.made for name in side.made[block]]
+        few = math.ceil(4 * self._config.rank * side.count / MOST_IN_FILE)
+        if len(names) <= 2 * few:
+            return names
+        files, half, parts = side.files, side.half, [names[at::few] for at in range(few)]
+
+        def lay_together(part: int) -> Iterator[pa.Table]:
+            files.write_vectors(half, together_name(part), together(files.vectors(half, parts[part])))
+            yield pa.table({"part": pa.array([part], pa.int32())})
+
+        self._tasks(range(few), lay_together, "part int").collect()
+        return [together_name(part) for part in range(few)]
 
     def _by_name(self, half: Half, side: _Side, other: _Side) -> DataFrame:
         files, asks, number, made, rank = other.files, side.files, other.half, other.made, self._config.rank
 
-        def answer(block: int) -> pa.Table:
-            asked = asks.asked(block)
-            held = gathered(files.vectors(number, made[block]), rank, *asked.values())
-            return messages.sent(
-                (into, Vectors(rows, own)) for (into, rows), own in zip(asked.items(), held, strict=True)
-            )
+        def answer(block: int) -> Iterator[pa.Table]:
+            held = list(files.vectors(number, made[block]))
+            for into, rows in asks.asked(block).items():
+                yield messages.sent(into, Vectors(rows, *gathered(held, rank, rows)))
 
-        def solve(sent: pa.Table) -> pa.Table:
-            return messages.solved(half, int(arrow.numbers(sent, "into")[0]), messages.received(sent, rank))
+        def solve(block: int, batches: Iterator[pa.RecordBatch]) -> pa.Table:
+            return messages.solved(half, block, messages.received(batches, rank))
 
         return self._by("into", self._tasks(made, answer, messages.SENT), solve, messages.GIVEN)
 
@@ -257,6 +276,8 @@ class Rounds:
             for row in sorted(rows, key=lambda row: row["part"]):
                 names.setdefault(row["part"], []).append(name(row["part"]))
                 side.gram += np.frombuffer(row["sums"]).reshape(side.gram.shape)
+        if not np.isfinite(side.gram).all():
+            raise ValueError("vectors beyond single precision: raise als.regularisation, or lower als.alpha")
         side.half, side.made = self._half, dict(sorted(names.items()))
         self._half += 1
 
@@ -268,8 +289,18 @@ def _side(samples: DataFrame, kind: str, folder: Folder) -> tuple[_Side, int]:
     long = None
     if (longest or 0) > blocks.MOST_ENTRIES:
         cuts = F.ceil(F.col("entries") / blocks.MOST_ENTRIES).cast("int").alias("cuts")
-        long = rows.where(F.col("entries") > blocks.MOST_ENTRIES).select("row", cuts)
+        few = rows.where(F.col("entries") > blocks.MOST_ENTRIES).select("row", cuts).collect()
+        long = samples.sparkSession.createDataFrame(few, "row int, cuts int")
     return _Side(Files(folder.below(kind).uri), count, long), entries or 0
+
+
+def _all_of(block: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, once it is seen that they hold rows of this block alone."""
+    for batch in batches:
+        found = np.unique(arrow.numbers(batch, column))
+        if found.tolist() != [block]:
+            raise RuntimeError(f"rows of blocks {found[:5]} came to the task of block {block}")
+        yield batch
 
 
 def blocks_for(entries: int, most: int, parallel: int) -> int:
