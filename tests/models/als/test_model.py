@@ -170,9 +170,9 @@ def test_however_the_work_is_dealt_the_result_is_the_same(fitting, monkeypatch, 
     # As many steps as there are numbers: rows in pieces are solved exactly.
     asked = config(solver=solver, steps=8, iterations=1)
     expected = fitting.factors(asked)
-    deal(monkeypatch, 60, most_to_all, most_entries)
-    # Three files of users and two of items, in place of eight each.
-    monkeypatch.setattr(rounds, "MOST_IN_FILE", 4 * CONFIG.rank * 9)
+    deal(monkeypatch, 100, most_to_all, most_entries)
+    # One file of each side, in place of one a block.
+    monkeypatch.setattr(rounds, "MOST_IN_FILE", 4 * CONFIG.rank * 25)
     users, items = fitting.factors(asked)
     assert users == pytest.approx(expected[0], abs=1e-3)
     assert items == pytest.approx(expected[1], abs=1e-3)
