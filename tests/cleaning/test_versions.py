@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from shoprec.cleaning.versions import attributes, valid_at, versions
+from shoprec.cleaning.versions import attributes, in_force, valid_at, versions
 from shoprec.contracts.silver import ITEMS, PRICES
 
 SCHEMA = (
@@ -128,3 +128,25 @@ def test_a_row_that_repeats_what_was_not_known_by_then_stands(spark: SparkSessio
     assert [known(rows, by) for by in (3, 7, 10)] == [["pot"], ["pan"], ["pan"]]
     ends = {(r["name"], r["known_at"]): r["valid_to"] for r in rows.collect()}
     assert ends == {("pot", day(1)): day(5), ("pan", day(9)): day(5), ("pan", day(5)): None}
+
+
+def test_what_the_source_ended_is_not_in_force_but_what_another_version_ends_later_is(spark: SparkSession) -> None:
+    rows = [
+        ("stays", day(1), None, day(1), False, "a"),
+        ("ended", day(1), day(5), day(1), False, "b"),
+        ("ends later", day(1), day(7), day(1), False, "c"),
+        ("renamed", day(1), day(4), day(1), False, "d"),
+        ("renamed", day(4), None, day(4), False, "e"),
+        ("renamed, not known yet", day(1), day(4), day(1), False, "f"),
+        ("renamed, not known yet", day(4), None, day(9), False, "g"),
+        ("back", day(1), day(3), day(1), False, "h"),
+        ("back", day(5), None, day(5), False, "i"),
+        ("begins later", day(7), None, day(1), False, "j"),
+        ("timeless", day(9), None, day(9), True, "k"),
+    ]
+    ever = spark.createDataFrame(rows, LOOKUP)
+    known = ever.where((F.col("known_at") < day(6)) | F.col("timeless"))
+    found = in_force(known, ever, date(2024, 1, 6), "item_id").collect()
+    assert sorted(row["name"] for row in found) == ["a", "c", "e", "f", "i", "k"]
+    before = in_force(ever.where(F.col("known_at") < day(5)), ever, date(2024, 1, 5), "item_id").collect()
+    assert "b" not in {row["name"] for row in before}

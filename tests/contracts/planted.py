@@ -88,7 +88,9 @@ class Planted:
     def inputs(self) -> Inputs:
         """What every source starts from."""
         users = users_with_seen(self.user_index, self.purchases).cache()
-        return Inputs(self.purchases, users, self.item_index.select("item_id", "item_idx"), AS_OF)
+        items = self.item_index.select("item_id", "item_idx")
+        nothing = self.spark.createDataFrame([], "user_id string, item_idx int")
+        return Inputs(self.purchases, users, items, items, nothing, AS_OF)
 
     @cached_property
     def shuffled(self) -> Inputs:
@@ -98,6 +100,8 @@ class Planted:
             parts.purchases.repartition(3, "item_idx").sortWithinPartitions("day", ascending=False),
             parts.users.repartition(3).sortWithinPartitions("user_id", ascending=False),
             parts.items.repartition(3).sortWithinPartitions("item_idx", ascending=False),
+            parts.offered.repartition(3).sortWithinPartitions("item_idx"),
+            parts.sent_back,
             AS_OF,
         )
 

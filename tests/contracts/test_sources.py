@@ -1,5 +1,8 @@
 """One suite over every source of candidates, on a shop whose answers are planted."""
 
+import dataclasses
+from collections import Counter, defaultdict
+
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Window
@@ -124,6 +127,21 @@ def test_a_shorter_list_is_the_head_of_a_longer_one(maker, shop, fitted, by_user
         long, bought = by_user[f"u{user:03d}"], bought_by(user)
         head = [i for i in long if i not in bought][:2] + [i for i in long if i in bought][:1]
         assert found[f"u{user:03d}"] == [i for i in long if i in head]
+
+
+def test_an_item_that_is_not_offered_leaves_its_place_to_the_next(maker, shop, fitted, by_user):
+    listed = Counter(item for found in by_user.values() for item in found)
+    gone = {item for item, _ in listed.most_common(3)}
+    left = shop.inputs.offered.where(~F.col("item_idx").isin(gone))
+    inputs = dataclasses.replace(shop.inputs, offered=left)
+    found: dict[str, list[int]] = defaultdict(list)
+    for row in candidates(maker.name, maker.source(NEW, BOUGHT), inputs, drawn(fitted)).orderBy("rank").collect():
+        found[row["user_id"]].append(int(row["item_id"][1:]))
+    assert not gone & {item for items in found.values() for item in items}
+    for user, before in by_user.items():
+        assert [item for item in found[user] if item in before] == [item for item in before if item not in gone]
+    if not maker.only_bought:
+        assert any(set(found[user]) - set(before) for user, before in by_user.items())
 
 
 def test_the_order_of_rows_changes_nothing(maker, shop, fitted, lists):

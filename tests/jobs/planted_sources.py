@@ -1,5 +1,6 @@
 """The planted shop of tests/contracts in a lake, for the jobs that make sources and candidates."""
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from shoprec.contracts.gold import (
     USER_EMBEDDINGS,
     USER_INDEX,
 )
-from shoprec.contracts.silver import INTERACTIONS
+from shoprec.contracts.silver import INTERACTIONS, ITEMS
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from tests.contracts.planted import AS_OF, Planted, lines, market
@@ -30,7 +31,8 @@ GOLD = (USER_INDEX, ITEM_INDEX, SAMPLES, USER_EMBEDDINGS, ITEM_EMBEDDINGS, ITEM_
 def planted_lake(spark: SparkSession, folder: Path) -> Lake:
     """A lake with the planted purchases, indexes and samples."""
     lake, shop = Lake(spark, str(folder / "lake")), Planted(spark)
-    lake.ensure([INTERACTIONS, *GOLD])
+    lake.ensure([INTERACTIONS, ITEMS, *GOLD])
+    listed(lake, {f"i{item:03d}" for _, item, _ in lines()})
     columns = [f"{c.name} {c.type}" for c in INTERACTIONS.columns if c.name in _event(0, 0, AS_OF)]
     rows = [_event(*line) for line in lines()]
     events = spark.createDataFrame([tuple(row.values()) for row in rows], ", ".join(columns))
@@ -45,6 +47,14 @@ def planted_lake(spark: SparkSession, folder: Path) -> Lake:
     return lake
 
 
+def listed(lake: Lake, items: Iterable[str]) -> None:
+    """Make these the catalogue."""
+    rows = lake.spark.createDataFrame([(item,) for item in items], "item_id string")
+    columns = {c.name: F.lit(_LISTED.get(c.name)).cast(c.type) for c in ITEMS.columns if c.name != "item_id"}
+    lake.replace_audited(rows.withColumns(columns).select(*ITEMS.names), ITEMS)
+
+
+_LISTED = {"domain": "food", "timeless": True, "valid_from": "1970-01-01", "known_at": "1970-01-01"}
 _FIXED = {"domain": "food", "source": "till", "type": "purchase", "quantity": "1"}
 
 

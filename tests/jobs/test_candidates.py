@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.silver import INTERACTIONS
-from tests.contracts.planted import NEWCOMER, USERS, bought_by
-from tests.jobs.planted_sources import planted_lake, run
+from tests.contracts.planted import NEWCOMER, USERS, bought_by, lines
+from tests.jobs.planted_sources import listed, planted_lake, run
 
 SOURCES = {
     "als": {"new": 4, "bought": 2},
@@ -92,3 +92,25 @@ def test_what_was_returned_in_full_is_offered_by_no_source(lake, context):
         assert set(after[source]) == set(pairs) - {(user, item)}
     ranks = sorted(rank for (who, _), (_, rank, _) in after["buy_again"].items() if who == user)
     assert ranks == list(range(1, len(ranks) + 1))
+
+
+def test_what_the_catalogue_does_not_list_is_not_proposed_and_told(lake, context, capsys):
+    sold = {f"i{item:03d}" for _, item, _ in lines()}
+    first = next(item for (_, item), (_, rank, _) in slice_of(lake, "popular").items() if rank == 1)
+    listed(lake, sold - {first})
+    try:
+        told = run(lake, "candidates", sources=SOURCES)
+        assert all(item != first for source in SOURCES for _, item in slice_of(lake, source))
+        assert told.detail["not_in_catalogue"] == {"items": 1, "lines": 1}
+        assert f"1 of {len(sold)} items sold, 1 of {len(sold)} purchase lines, are not in the" in _said(capsys)
+        listed(lake, {"another"})
+        told = run(lake, "candidates", sources={"popular": {}})
+        assert any(item == first for _, item in slice_of(lake, "popular"))
+        assert told.detail["not_in_catalogue"]["items"] == len(sold)
+        assert "warning: the catalogue known by" in _said(capsys)
+    finally:
+        listed(lake, sold)
+
+
+def _said(capsys):
+    return capsys.readouterr().out

@@ -17,4 +17,5 @@ def shop(spark: SparkSession, lines: list[tuple[str, int, str, int]], homes: dic
         [(u, n, m) for n, (u, m) in enumerate(sorted(homes.items()))], "user_id string, user_idx int, market string"
     )
     ids = spark.createDataFrame([(f"i{n}", n) for n in range(items)], "item_id string, item_idx int")
-    return Inputs(purchases, users_with_seen(index, purchases), ids, AS_OF)
+    nothing = spark.createDataFrame([], "user_id string, item_idx int")
+    return Inputs(purchases, users_with_seen(index, purchases), ids, ids, nothing, AS_OF)

@@ -33,6 +33,19 @@ def valid_at(df: DataFrame, as_of: date, key: str | Sequence[str]) -> DataFrame:
     return latest.select(*keys, "_latest.*").select(*df.columns)
 
 
+def in_force(known: DataFrame, ever: DataFrame, as_of: date, key: str) -> DataFrame:
+    """The rows of :func:`valid_at` but those whose end, told by the source, lies at or before that midnight.
+
+    :param known: the versions known by then
+    :param ever: all versions: one may end where another begins of which nobody knew yet, and has then not ended
+    """
+    latest = valid_at(known, as_of, key)
+    past = latest.where(F.col("valid_to") <= F.lit(datetime.combine(as_of, time(), tzinfo=UTC)))
+    followed = ever.select(key, F.col("valid_from").alias("valid_to"))
+    ended = past.select(key, "valid_to").join(followed, on=[key, "valid_to"], how="left_anti")
+    return latest.join(ended, on=key, how="left_anti")
+
+
 def attributes(table: Table) -> list[str]:
     """The columns of ``table`` that describe its id, apart from key and validity."""
     apart = {*table.key, "valid_from", "valid_to", "known_at", "timeless"}

@@ -87,7 +87,8 @@ class Drawn:
 def candidates(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
     """The lists of one source: market, user_id, item_id, score, rank (1 … new + bought, by score).
 
-    What a user has sent back is left out; the list is that much shorter.
+    What may not be offered (``Inputs.offered``) has no place in it. What a user has sent back is left out; the list is
+    that much shorter.
 
     :param drawn: ``embeddings(model)`` gives (user_id, vector) and (item_id, vector); ``neighbours(kind)`` gives
         item_id, neighbour_id, similarity
@@ -96,15 +97,14 @@ def candidates(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataF
     if source.kind == "embeddings":
         users, items = drawn.embeddings(of)
         users = users.select("user_id", "vector").join(inputs.users, on="user_id", how="inner")
-        items = items.select("item_id", "vector").join(inputs.items, on="item_id", how="inner")
+        items = items.select("item_id", "vector").join(inputs.offered, on="item_id", how="inner")
         scored = top_k(users, items, source.new, source.bought)
     elif source.kind == "neighbours":
         scored = item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
     else:
         scored = _folder(of).propose(inputs, config, source.new, source.bought)
-    if inputs.sent_back is not None:
-        scored = scored.join(inputs.sent_back, on=["user_id", "item_idx"], how="left_anti")
-    return ranked(scored, inputs.users, inputs.items)
+    kept = scored.join(inputs.sent_back, on=["user_id", "item_idx"], how="left_anti")
+    return ranked(kept, inputs.users, inputs.offered)
 
 
 def _filled(name: str, told: Any) -> Any:

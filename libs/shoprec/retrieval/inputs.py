@@ -15,17 +15,19 @@ class Inputs:
 
     ``purchases``: user_id, item_idx, market, basket_id, day (date), one row a line (see ``purchases_of``).
     ``users``: user_id, market (home), seen array<int> (numbers of the items ever bought, null: none).
-    ``items``: item_id, item_idx.
+    ``items``: item_id, item_idx of all that was ever bought.
+    ``offered``: item_id, item_idx of those that may be proposed.
+    ``sent_back``: user_id, item_idx of what a user bought and returned in full (see ``sent_back_of``).
     ``hold``: of rows that a source reads several times, the same rows, which may be computed once.
-    ``sent_back``: user_id, item_idx of what a user bought and returned in full (see ``sent_back_of``; None: nothing).
     """
 
     purchases: DataFrame
     users: DataFrame
     items: DataFrame
+    offered: DataFrame
+    sent_back: DataFrame
     as_of: date
     hold: Callable[[DataFrame], DataFrame] = lambda rows: rows
-    sent_back: DataFrame | None = None
 
 
 def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:

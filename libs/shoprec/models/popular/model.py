@@ -12,7 +12,7 @@ CONFIG = PopularConfig
 
 def propose(inputs: Inputs, config: PopularConfig, new: int, bought: int) -> DataFrame:
     """user_id, item_idx, score: each user's share of the home market's list."""
-    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, inputs.items, new, bought)
+    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, inputs.offered, new, bought)
 
 
 def market_lists(inputs: Inputs, config: PopularConfig) -> DataFrame:
@@ -41,4 +41,4 @@ def market_lists(inputs: Inputs, config: PopularConfig) -> DataFrame:
         .withColumn("score", (count + config.prior * F.col("share")) / (in_market + config.prior))
     )
     positive = scored.where("score > 0").select("market", "item_idx", "score")
-    return best_of(positive, "market", inputs.items, config.length)
+    return best_of(positive, "market", inputs.offered, config.length)

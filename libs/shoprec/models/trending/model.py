@@ -12,7 +12,7 @@ CONFIG = TrendingConfig
 
 def propose(inputs: Inputs, config: TrendingConfig, new: int, bought: int) -> DataFrame:
     """user_id, item_idx, score: each user's share of the home market's list."""
-    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, inputs.items, new, bought)
+    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, inputs.offered, new, bought)
 
 
 def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
@@ -44,7 +44,7 @@ def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
         .withColumn("score", (blend_now - blend_usual) / F.sqrt(blend_usual + config.shrink))
     )
     return best_of(
-        scored.where("score > 0").select("market", "item_idx", "score"), "market", inputs.items, config.length
+        scored.where("score > 0").select("market", "item_idx", "score"), "market", inputs.offered, config.length
     )
 
 
