@@ -1,5 +1,6 @@
 """ingest: the shop's raw files into bronze, each file once, each row with where it came from."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from py4j.protocol import Py4JJavaError
@@ -13,7 +14,8 @@ from shoprec.contracts.core import Column, Table
 from shoprec.errors import ConfigError, ContractBroken, first_line
 from shoprec.intake.lineage import with_lineage
 from shoprec.intake.readers import Delivery, deliver, unreadable
-from shoprec.intake.shop import Dataset
+from shoprec.intake.shop import MAPPED, Dataset
+from shoprec.intake.tables import map_table
 from shoprec.job import Job, JobContext, cli
 from shoprec.lake import Written
 
@@ -24,10 +26,15 @@ AT_ONCE = 4
 def run(job: JobContext) -> None:
     """Take in what is new of every dataset. Each is one commit: a run that was killed goes on where it ended.
 
-    Some at a time: a dataset of one large file keeps one core busy while others pass.
+    Some at a time: a dataset of one large file keeps one core busy while others pass. Before anything is taken in,
+    every dataset is looked at, and whether the shop's YAML fits its columns: what does not is found now and not later.
     """
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="dataset") as pool:
-        for done in [pool.submit(_take_in, job, *each) for each in job.shop.datasets.items()]:
+        news = dict(
+            zip(job.shop.datasets, pool.map(lambda each: _look(job, *each), job.shop.datasets.items()), strict=True)
+        )
+        _check_mappings(job, {name: delivery for name, (delivery, _) in news.items()})
+        for done in [pool.submit(_take_in, job, name, *new) for name, new in news.items()]:
             done.result()
     order = [bronze_name(name) for name in job.shop.datasets]
     job.written.sort(key=lambda written: order.index(written.table))
@@ -43,13 +50,43 @@ def _taken_in(job: JobContext, name: str) -> tuple[dict[str, int], int]:
     return {row["_file"]: row["bytes"] for row in rows}, max((row["n"] for row in rows), default=0)
 
 
-def _take_in(job: JobContext, name: str, dataset: Dataset) -> None:
+def _look(job: JobContext, name: str, dataset: Dataset) -> tuple[Delivery, int]:
+    """What is new of a dataset, and the number that its ingestion will have."""
     known, last = _taken_in(job, name)
-    delivery, ingestion_id = deliver(job.spark, name, dataset, known), last + 1
+    return deliver(job.spark, name, dataset, known), last + 1
+
+
+def _check_mappings(job: JobContext, deliveries: Mapping[str, Delivery]) -> None:
+    """Nothing is read for it but the columns.
+
+    :raises ConfigError: an expression of the shop's YAML does not fit the columns of its dataset
+    """
+    datasets = {name: _as_bronze(job, name, delivery) for name, delivery in deliveries.items()}
+    for table in MAPPED.values():
+        map_table(job.shop, table, datasets.__getitem__)
+
+
+def _as_bronze(job: JobContext, name: str, delivery: Delivery) -> DataFrame:
+    """The dataset with the columns that its table will have once the delivery is taken in."""
+    table = bronze_table(name)
+    there = job.lake.read(table) if job.lake.exists(table) else delivery.rows
+    if there is None:
+        raise ConfigError(
+            f"dataset {name}: all of its {len(delivery.files)} files are empty, not even its columns are known — "
+            "deliver files with a header, or take the dataset out of the shop's YAML"
+        )
+    added = {column.name: column.type for column in LINEAGE} | dict(delivery.rows.dtypes if delivery.rows else ())
+    return there.withColumns({c: F.lit(None).cast(kind) for c, kind in added.items() if c not in there.columns})
+
+
+def _take_in(job: JobContext, name: str, delivery: Delivery, ingestion_id: int) -> None:
+    dataset = job.shop.datasets[name]
     try:
         if delivery.rows is None or delivery.rows.isEmpty():
             empty = f"{len(delivery.files)} new files without rows, " if delivery.files else ""
-            _make_empty(job, name, delivery)
+            if delivery.rows is not None:
+                # Of which only its columns are known: later jobs then find no rows, not no table.
+                job.lake.ensure([_contract(name, delivery.rows)])
             job.progress(f"{name}: nothing new ({empty}{delivery.known_files} files known)")
             return
         with with_lineage(delivery.rows, ingestion_id) as rows:
@@ -83,17 +120,6 @@ def _append(job: JobContext, name: str, rows: DataFrame, ingestion_id: int) -> N
             f"bronze.{name}: ingestion {ingestion_id} was taken for one made before, and wrote nothing — another "
             "ingest took the number at the same moment: run this one again; or rows of the latest ingestion were "
             "deleted by hand: use another lake with --set tables=…"
-        )
-
-
-def _make_empty(job: JobContext, name: str, delivery: Delivery) -> None:
-    """A dataset of which only its columns are known is an empty table: later jobs then find no rows, not no table."""
-    if delivery.rows is not None:
-        job.lake.ensure([_contract(name, delivery.rows)])
-    elif not job.lake.exists(bronze_table(name)):
-        raise ConfigError(
-            f"dataset {name}: all of its {len(delivery.files)} files are empty, not even its columns are known — "
-            "deliver files with a header, or take the dataset out of the shop's YAML"
         )
 
 

@@ -101,11 +101,16 @@ def test_a_known_file_that_changed_is_refused(spark: SparkSession, tmp_path: Pat
 
 
 def test_names_that_delta_cannot_hold(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("Invoice No,y\n1,2\n")
-    with pytest.raises(
-        ConfigError, match=r"\['Invoice No'\] have names that cannot be stored — name them with `columns`"
-    ):
+    (tmp_path / "a.csv").write_text("Invoice No,y,Paid (EUR)\n1,2,3\n")
+    with pytest.raises(ConfigError) as raised:
         deliver(spark, "sales", csv(tmp_path), {})
+    assert str(raised.value) == (
+        "dataset sales: 2 columns have names that cannot be stored, ['Invoice No', 'Paid (EUR)']: a Delta table "
+        "refuses spaces and any of , ; { } ( ) = in them — name all of them, in the files' order, by "
+        "`columns: [invoice_no, y, paid_eur]`"
+    )
+    told = Dataset(format="csv", path=str(tmp_path), columns=("invoice_no", "y", "paid_eur"))
+    assert deliver(spark, "sales", told, {}).rows.first()["paid_eur"] == "3"
 
 
 def test_files_with_unlike_headers_are_refused(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """ingest: each file once, whatever happens on the way."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,14 +72,42 @@ def test_a_dataset_of_which_nothing_is_known_is_refused(desk: Desk) -> None:
         desk.run("ingest")
 
 
-def test_a_missing_folder_loses_nothing_that_came_before(desk: Desk) -> None:
+def test_a_missing_folder_is_found_before_anything_is_taken_in(desk: Desk) -> None:
     (desk.place / "goods" / "goods.csv").unlink()
     (desk.place / "goods").rmdir()
     with pytest.raises(ConfigError, match="dataset goods: there is no file at"):
         desk.run("ingest")
+    assert not desk.lake.exists(SALES)
     desk.deliver_goods()
-    assert [w.table for w in desk.run("ingest").written] == ["bronze.goods"]
+    assert [w.table for w in desk.run("ingest").written] == ["bronze.sales", "bronze.goods"]
     assert desk.lake.read(SALES).count() == 4
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong", "message"),
+    [
+        ("user_id: who", "user_id: whoo", "tables.interactions of dataset sales, column user_id: 'whoo' names column"),
+        ("by: [what]", "by: [waht]", "tables.interactions of dataset sales, join with goods: the dataset has no col"),
+        ("since: timestamp", "until: timestamp", "types names column 'until'"),
+        ("who = 'nobody'", "who =", "refuse 'nobody': 'who =' is no Spark SQL expression: [PARSE_SYNTAX_ERROR]"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_found_before_anything_is_taken_in(
+    desk: Desk, told: str, wrong: str, message: str
+) -> None:
+    desk.yaml = desk.yaml.replace(told, wrong, 1)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        desk.run("ingest")
+    assert not desk.lake.exists(SALES)
+
+
+def test_a_mapping_may_name_a_column_that_only_earlier_or_only_new_files_have(desk: Desk) -> None:
+    desk.run("ingest")
+    header = "line,at,arrived,who,what,n,channel"
+    desk.deliver("2.csv", ["c,2024-01-02 10:00:00,2024-01-02 10:05:00,u1,mug,1,web"], header=header)
+    desk.yaml = desk.yaml.replace("amount: paid", "amount: paid\n        store_id: channel")
+    desk.run("ingest")
+    assert desk.rows(SALES, "line", "paid", "channel")[-1] == ("c", None, "web")
 
 
 def test_a_failure_between_commit_and_record_repeats_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,10 +213,11 @@ def test_columns_that_change_their_type_are_refused(desk: Desk, spark: SparkSess
     desk.yaml = desk.yaml.replace(
         "goods: {format: csv, path: PLACE/goods", "goods: {format: parquet, path: PLACE/goods/*.parquet"
     )
-    goods = spark.range(2).selectExpr("id AS what", "'x' AS kind").coalesce(1)
+    goods = spark.range(2).selectExpr("id AS what", "'x' AS kind", "'y' AS name", "current_timestamp() AS since")
+    goods = goods.coalesce(1)
     goods.write.parquet(str(desk.place / "goods" / "1.parquet"))
     desk.run("ingest")
-    other = goods.selectExpr("array(what) AS what", "kind").coalesce(1)
+    other = goods.selectExpr("what", "kind", "array(name) AS name", "since").coalesce(1)
     other.write.parquet(str(desk.place / "goods" / "2.parquet"))
     with pytest.raises(ConfigError, match="dataset goods: columns of the new files are of other types than before"):
         desk.run("ingest")

@@ -11,7 +11,7 @@ from shoprec.cleaning.versions import EVER
 from shoprec.contracts import Table
 from shoprec.contracts.bronze import LINEAGE
 from shoprec.contracts.core import Column as Contract
-from shoprec.errors import ConfigError
+from shoprec.errors import ConfigError, first_line
 from shoprec.intake.readers import UNPARSED
 from shoprec.intake.shop import MADE, Dataset, TableMapping
 from shoprec.settings import nearest
@@ -212,7 +212,7 @@ def resolved(source: DataFrame, sql: str, where: str) -> Column:
         expression = F.expr(sql)
         source.select(expression).schema  # noqa: B018 - asking for the schema is what makes Spark analyse it
     except ParseException as error:
-        raise ConfigError(f"{where}: {sql!r} is no Spark SQL expression: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"{where}: {sql!r} is no Spark SQL expression: {first_line(error)}") from error
     except AnalysisException as error:
         condition = error.getCondition() or ""
         if condition.startswith("UNRESOLVED_COLUMN"):
@@ -220,7 +220,7 @@ def resolved(source: DataFrame, sql: str, where: str) -> Column:
             known = [c for c in source.columns if not c.startswith("_")]
             hint = nearest(missing.rpartition(".")[2], known)
             raise ConfigError(f"{where}: {sql!r} names column {missing!r}, which is not there; {hint}") from error
-        raise ConfigError(f"{where}: {sql!r} cannot be computed: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"{where}: {sql!r} cannot be computed: {first_line(error)}") from error
     return expression
 
 

@@ -1,5 +1,6 @@
 """Raw files in: which of a dataset's files are new, and their rows as they stand in them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -58,13 +59,14 @@ def deliver(spark: SparkSession, name: str, dataset: Dataset, known: Mapping[str
     filled = [file for file in new if file.size > 0]
     if not filled:
         return Delivery(None, tuple(file.name for file in new), len(found) - len(new))
-    rows = _read(spark, name, dataset, filled).select(
+    read = _read(spark, name, dataset, filled)
+    _check_names(name, dataset, read.columns)
+    rows = read.select(
         "*",
         F.substring("_metadata.file_path", prefix + 1, 2**31 - 1).alias("_file"),
         F.col("_metadata.file_size").alias("_file_bytes"),
         *([F.col("_metadata.row_index").alias("_row")] if dataset.format == "parquet" else []),
     )
-    _check_names(name, rows.columns)
     return Delivery(rows, tuple(file.name for file in new), len(found) - len(new))
 
 
@@ -127,10 +129,20 @@ def _read(spark: SparkSession, name: str, dataset: Dataset, files: list[_File]) 
         raise unreadable(name, dataset, error) from error
 
 
-def _check_names(name: str, columns: list[str]) -> None:
+def _check_names(name: str, dataset: Dataset, columns: list[str]) -> None:
     odd = [column for column in columns if set(column) & _REFUSED_IN_NAMES]
-    if odd:
-        raise ConfigError(f"dataset {name}: columns {odd} have names that cannot be stored — name them with `columns`")
+    if not odd:
+        return
+    plain = ", ".join(re.sub(r"\W+", "_", column).strip("_").lower() for column in columns if column != UNPARSED)
+    advice = (
+        f"name all of them, in the files' order, by `columns: [{plain}]`"
+        if dataset.format == "csv"
+        else ("write the files with other names")
+    )
+    raise ConfigError(
+        f"dataset {name}: {len(odd)} columns have names that cannot be stored, {odd}: a Delta table refuses spaces and "
+        f"any of , ; {{ }} ( ) = in them — {advice}"
+    )
 
 
 def unreadable(name: str, dataset: Dataset, error: Exception) -> ConfigError:
