@@ -28,6 +28,13 @@ def test_the_verdict_names_both_figures_and_the_floor() -> None:
     )
 
 
+def test_sources_that_stand_above_the_list_are_named_best_first() -> None:
+    ours = {"ndcg@10": 0.1, "sources": {"als": 0.11, "popular": 0.3, "trending": 0.1}, "users": 5}
+    below = "; warning: below popular alone 0.3000, als alone 0.1100: look at the report before you use these lists"
+    assert decide(ours, None, CONFIG).reason == f"ndcg@10 0.1000; no published run to compare with{below}"
+    assert decide(ours, {"ndcg@10": 0.1}, CONFIG).reason.endswith(f"(floor 0.0900){below}")
+
+
 def test_a_run_without_the_gates_figure_is_an_error() -> None:
     with pytest.raises(ConfigError, match="no figure .* run recommendations before runs"):
         decide({}, None, CONFIG)

@@ -43,14 +43,15 @@ def data() -> ReportData:
     for segment in ACTIVITY:
         metrics += figures("fused", 0.42, segment=segment)
     curves = {"epochs": [1, 2], "loss": [5.0, 4.0], "val": [0.1, None], "best_epoch": 1, "samples": 65432, "ranks": 2}
+    unlisted = {"items": 31, "lines": 4567}
     noted = {str(D): {"users": 1234, "newcomers": 17, "activity_bounds": [5, 9]}}
     listed = {"rank": 1, "name": "Bananas & <b>cream</b>", "category": "fruit", "score": 0.25, "bought": True,
               "reasons": ["Bought 14 times, last 3 days ago"], "sources": ["als"]}  # fmt: skip
     return ReportData(
         shop="corner", about="A corner shop", run_id="run-7", lists_as_of=E, as_of=D, horizon=14, seed=42,
         metrics=metrics,
-        job_runs=[job_run("als", E, 1), job_run("two_tower", E, 2, training=curves),
-                  job_run("metrics", D, 3, judged=noted)],
+        job_runs=[job_run("als", E, 1), job_run("candidates", E, 1, not_in_catalogue=unlisted),
+                  job_run("two_tower", E, 2, training=curves), job_run("metrics", D, 3, judged=noted)],
         reconciliation=[{"table": "interactions", "dataset": "tills", "read": 1000, "passed_over": 0, "refused": 30,
                          "duplicate": 20, "kept": 950}],
         refused=[{"table": "interactions", "dataset": "tills", "reason": "quantity is 0", "rows": 30}],
@@ -113,7 +114,8 @@ def test_what_a_reader_looks_for_is_there(html: str) -> None:
         "17 further buyers", "Every purchase", "Items new to the user", "0.3900 – 0.4100", "low is up to 5 lines",
         "No figure is published for this data under this protocol", "users with at least one relevant item",
         "of the first ten items, 4.00 were bought within 14 days", "User u81", "43% of a basket was bought before",
-        "Bought 14 times, last 3 days ago", "25.0%", "quantity is 0", "1,000 read", "13.0 s", "65,432", '"rank": 64',
+        "Bought 14 times, last 3 days ago", "25.0%", "quantity is 0", "1,000 read", "1,000 950 20 30 0",
+        "31 items that were sold (4,567 purchase lines) were not in the catalogue", "13.0 s", "65,432", '"rank": 64',
     ):  # fmt: skip
         assert wanted in text, wanted
 

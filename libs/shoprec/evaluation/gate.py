@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -29,8 +29,13 @@ class Verdict:
     reason: str
 
 
-def decide(ours: Mapping[str, float], last: Mapping[str, float] | None, config: GateConfig) -> Verdict:
+def decide(ours: Mapping[str, Any], last: Mapping[str, Any] | None, config: GateConfig) -> Verdict:
     """Hold ``ours`` against the figures of the ``last`` published run (None: there is none).
+
+    A list below that of a single source may be published, since it still serves those whom the source does not; it is
+    said.
+
+    :param ours: the gate's metric, and ``sources``: NDCG@10 of each source alone
 
     :raises ConfigError: ``ours`` lacks the gate's metric
     """
@@ -40,10 +45,20 @@ def decide(ours: Mapping[str, float], last: Mapping[str, float] | None, config: 
             "runs, or set runs.metric"
         )
     value = ours[config.metric]
+    beside = _beside(value, ours.get("sources", {}))
     if last is None or config.metric not in last:
-        return Verdict(True, f"{config.metric} {value:.4f}; no published run to compare with")
+        return Verdict(True, f"{config.metric} {value:.4f}; no published run to compare with{beside}")
     floor = last[config.metric] * (1 - config.tolerance)
     words = (
         f"{config.metric} {value:.4f} against {last[config.metric]:.4f} of the last published run (floor {floor:.4f})"
+        f"{beside}"
     )
     return Verdict(value >= floor, words)
+
+
+def _beside(value: float, sources: Mapping[str, float]) -> str:
+    above = {source: figure for source, figure in sources.items() if figure > value}
+    if not above:
+        return ""
+    names = ", ".join(f"{source} alone {above[source]:.4f}" for source in sorted(above, key=above.get, reverse=True))
+    return f"; warning: below {names}: look at the report before you use these lists"

@@ -78,6 +78,7 @@ def render(data: ReportData) -> str:
         segments={name: _segments(data.metrics, name) for name in LISTS if figures[name]},
         thirds=activity_in_words(data.judged.get("activity_bounds")),
         intake=plots.intake(data.reconciliation),
+        unlisted=data.details("candidates").get("not_in_catalogue"),
         jobs=plots.job_times(data.job_runs),
         cost=_cost(data.job_runs),
         trainings=_trainings(data),
