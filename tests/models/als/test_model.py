@@ -1,6 +1,7 @@
 """ALS against an own numpy solver of the same objective."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -76,7 +77,11 @@ class Fitting:
     def __call__(self, config=CONFIG, samples=None, seed=SEED, start=None):
         self.times += 1
         own, users, items = self.tables
-        return fit(samples or own, users, items, config, self.folder.below(str(self.times)), seed, start)
+        return fit(samples or own, users, items, config, self.latest, seed, start)
+
+    @property
+    def latest(self):
+        return self.folder.below(str(self.times))
 
     def factors(self, *args, **kwargs):
         """(users, items) as matrices."""
@@ -170,12 +175,14 @@ def test_however_the_work_is_dealt_the_result_is_the_same(fitting, monkeypatch, 
     # As many steps as there are numbers: rows in pieces are solved exactly.
     asked = config(solver=solver, steps=8, iterations=1)
     expected = fitting.factors(asked)
-    deal(monkeypatch, 100, most_to_all, most_entries)
-    # One file of each side, in place of one a block.
-    monkeypatch.setattr(rounds, "MOST_IN_FILE", 4 * CONFIG.rank * 25)
+    deal(monkeypatch, 60, most_to_all, most_entries)
+    # Two files of each side, in place of one a block.
+    monkeypatch.setattr(rounds, "MOST_IN_FILE", 4 * CONFIG.rank * 13)
     users, items = fitting.factors(asked)
     assert users == pytest.approx(expected[0], abs=1e-3)
     assert items == pytest.approx(expected[1], abs=1e-3)
+    laid = {path.stem for path in Path(fitting.latest.uri).rglob("together_*")}
+    assert laid == (set() if most_to_all == 0 else {"together_0", "together_1"})
 
 
 @pytest.mark.parametrize("most_to_all", [0, 1 << 20], ids=["by_name", "to_all"])
@@ -267,6 +274,13 @@ def test_weights_beyond_single_precision_are_refused(fitting):
     samples = fitting.tables[0].selectExpr("user_idx", "item_idx", "float(1e37) AS weight")
     with pytest.raises(PySparkException, match=r"als\.alpha times 2e\+37, a weight, is beyond single precision"):
         fitting(config(alpha=100.0), samples=samples)
+
+
+def test_vectors_beyond_single_precision_are_refused(fitting):
+    # Each weight times alpha is within it, their sum is not.
+    samples = fitting.tables[0].selectExpr("user_idx", "item_idx", "float(1e37) AS weight")
+    with pytest.raises(ValueError, match="vectors beyond single precision"):
+        fitting(config(alpha=15.0, solver="conjugate_gradient", iterations=1), samples=samples)
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,9 @@ def fit(
         from it
     :param start: what an earlier fit of the same rank gave, to go on from; who is not in it starts at random
     :return: (user_id, vector array<float>), (item_id, vector array<float>); the dot product is the predicted preference
-    :raises ValueError: a weight is not finite and above 0, a number is below 0, alpha times a weight is not finite, or
-        a row's equations have no single solution; most of it within the Spark job (``spark_ml`` checks none of it)
+    :raises ValueError: a weight is not finite and above 0, a number is below 0, alpha times a weight or a vector is
+        beyond single precision, or a row's equations have no single solution; most of it within the Spark job
+        (``spark_ml`` checks none of it)
     """
     own = samples.select(F.col("user_idx").cast("int"), F.col("item_idx").cast("int"), F.col("weight").cast("float"))
     if config.solver == "spark_ml":

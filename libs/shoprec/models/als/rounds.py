@@ -70,7 +70,7 @@ class Rounds:
 
     :param samples: user_idx int, item_idx int, weight float; those of one pair add up; read until both sides have begun
     :param folder: is emptied first
-    :raises ValueError: within the Spark job, as ``fit``
+    :raises ValueError: as ``fit``
     """
 
     def __init__(self, samples: DataFrame, config: AlsConfig, folder: Folder, seed: int) -> None:
@@ -165,7 +165,7 @@ class Rounds:
         return F.pmod(F.col(row), F.lit(self._blocks)).cast("int")
 
     def _tasks(self, chosen: Iterable[int], made: Callable[[int], Iterable[pa.Table]], schema: str) -> DataFrame:
-        """What a function makes of each of these blocks, every one in a task of its own."""
+        """What a function makes of each of these blocks or parts, every one in a task of its own."""
         wanted = frozenset(chosen)
 
         def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -174,7 +174,8 @@ class Rounds:
                     for table in made(block):
                         yield from table.to_batches()
 
-        return self._spark.range(0, self._blocks, 1, self._blocks).mapInArrow(each, schema)
+        tasks = max(wanted, default=0) + 1
+        return self._spark.range(0, tasks, 1, tasks).mapInArrow(each, schema)
 
     def _by(
         self, column: str, rows: DataFrame, made: Callable[[int, Iterator[pa.RecordBatch]], pa.Table], schema: str
