@@ -75,8 +75,11 @@ def _as_bronze(job: JobContext, name: str, delivery: Delivery) -> DataFrame:
             f"dataset {name}: all of its {len(delivery.files)} files are empty, not even its columns are known — "
             "deliver files with a header, or take the dataset out of the shop's YAML"
         )
-    added = {column.name: column.type for column in LINEAGE} | dict(delivery.rows.dtypes if delivery.rows else ())
-    return there.withColumns({c: F.lit(None).cast(kind) for c, kind in added.items() if c not in there.columns})
+    new = {field.name: field.dataType for field in delivery.rows.schema.fields} if delivery.rows else {}
+    # Delta's names are the same in either case.
+    known = {name.lower() for name in there.columns}
+    added = {column.name: column.type for column in LINEAGE} | new
+    return there.withColumns({c: F.lit(None).cast(kind) for c, kind in added.items() if c.lower() not in known})
 
 
 def _take_in(job: JobContext, name: str, delivery: Delivery, ingestion_id: int) -> None:
@@ -84,7 +87,7 @@ def _take_in(job: JobContext, name: str, delivery: Delivery, ingestion_id: int) 
     try:
         if delivery.rows is None or delivery.rows.isEmpty():
             empty = f"{len(delivery.files)} new files without rows, " if delivery.files else ""
-            if delivery.rows is not None:
+            if delivery.rows is not None and not job.lake.exists(bronze_table(name)):
                 # Of which only its columns are known: later jobs then find no rows, not no table.
                 job.lake.ensure([_contract(name, delivery.rows)])
             job.progress(f"{name}: nothing new ({empty}{delivery.known_files} files known)")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -101,16 +102,17 @@ def test_a_known_file_that_changed_is_refused(spark: SparkSession, tmp_path: Pat
 
 
 def test_names_that_delta_cannot_hold(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("Invoice No,y,Paid (EUR)\n1,2,3\n")
+    (tmp_path / "a.csv").write_text("Invoice No,No,Paid (EUR),Paid EUR,(€)\n1,2,3,4,5\n")
     with pytest.raises(ConfigError) as raised:
         deliver(spark, "sales", csv(tmp_path), {})
     assert str(raised.value) == (
-        "dataset sales: 2 columns have names that cannot be stored, ['Invoice No', 'Paid (EUR)']: a Delta table "
-        "refuses spaces and any of , ; { } ( ) = in them — name all of them, in the files' order, by "
-        "`columns: [invoice_no, y, paid_eur]`"
+        "dataset sales: 4 columns have names that cannot be stored, ['Invoice No', 'Paid (EUR)', 'Paid EUR', '(€)']: a "
+        "Delta table refuses spaces and any of , ; { } ( ) = in them — name all of them, in the files' order, by "
+        '`columns: ["invoice_no", "no", "paid_eur", "paid_eur_4", "column_5"]`'
     )
-    told = Dataset(format="csv", path=str(tmp_path), columns=("invoice_no", "y", "paid_eur"))
-    assert deliver(spark, "sales", told, {}).rows.first()["paid_eur"] == "3"
+    told = yaml.safe_load(str(raised.value).rpartition("`columns: ")[2].rstrip("`"))
+    rows = deliver(spark, "sales", Dataset(format="csv", path=str(tmp_path), columns=told), {}).rows
+    assert (rows.first()["no"], rows.first()["column_5"]) == ("2", "5")
 
 
 def test_files_with_unlike_headers_are_refused(spark: SparkSession, tmp_path: Path) -> None:

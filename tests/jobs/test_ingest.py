@@ -168,6 +168,17 @@ def test_files_with_unlike_headers_in_one_delivery_are_refused(desk: Desk) -> No
         desk.run("ingest")
 
 
+def test_the_case_of_a_name_and_a_new_column_without_rows_change_nothing(desk: Desk) -> None:
+    desk.run("ingest")
+    desk.deliver("2.csv", [sale("c", "2024-01-02", "u1", "mug")], header="line,AT,arrived,who,what,n,paid")
+    desk.run("ingest")
+    assert desk.rows(SALES, "line", "at")[-1] == ("c", "2024-01-02 10:00:00")
+    desk.deliver("3.csv", [], header="line,at,arrived,who,what,n,paid,channel")
+    desk.run("ingest")
+    assert "sales: nothing new (1 new files without rows, 2 files known)" in desk.said
+    assert desk.lake.read(SALES).count() == 5
+
+
 @pytest.mark.faults
 def test_killed_in_the_middle_and_started_again(tmp_path: Path) -> None:
     """kill -9 after one dataset's commit, while others are on their way: the second run brings the rest, once."""

@@ -1,5 +1,6 @@
 """Raw files in: which of a dataset's files are new, and their rows as they stand in them."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,16 +134,23 @@ def _check_names(name: str, dataset: Dataset, columns: list[str]) -> None:
     odd = [column for column in columns if set(column) & _REFUSED_IN_NAMES]
     if not odd:
         return
-    plain = ", ".join(re.sub(r"\W+", "_", column).strip("_").lower() for column in columns if column != UNPARSED)
-    advice = (
-        f"name all of them, in the files' order, by `columns: [{plain}]`"
-        if dataset.format == "csv"
-        else ("write the files with other names")
-    )
+    advice = "write the files with other names"
+    if dataset.format == "csv":
+        plain = json.dumps(_plain_names([column for column in columns if column != UNPARSED]), ensure_ascii=False)
+        advice = f"name all of them, in the files' order, by `columns: {plain}`"
     raise ConfigError(
         f"dataset {name}: {len(odd)} columns have names that cannot be stored, {odd}: a Delta table refuses spaces and "
         f"any of , ; {{ }} ( ) = in them — {advice}"
     )
+
+
+def _plain_names(columns: list[str]) -> list[str]:
+    """Names that can be stored, each once; where one says nothing, or repeats another, its place is in it."""
+    plain: list[str] = []
+    for place, column in enumerate(columns, 1):
+        word = re.sub(r"\W+", "_", column).strip("_").lower()
+        plain.append(f"{word or 'column'}_{place}" if not word or word in plain else word)
+    return plain
 
 
 def unreadable(name: str, dataset: Dataset, error: Exception) -> ConfigError:
