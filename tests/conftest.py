@@ -50,6 +50,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.python.daemon.module", "shoprec.workers")
+        .config("spark.python.unix.domain.socket.enabled", "true")
         .config(map=PLAIN)
         .config("spark.log.level", "ERROR")
         .getOrCreate()
