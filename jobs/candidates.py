@@ -1,6 +1,7 @@
 """candidates: each source proposes items of the catalogue to every user, one slice a source."""
 
 import time
+from datetime import timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -20,24 +21,26 @@ from shoprec.models.sources import CandidatesConfig, Drawn, candidates
 from shoprec.retrieval.inputs import Inputs, purchases_of, sent_back_of, users_with_seen
 from shoprec.reuse import holding, reused
 
+#: A catalogue that lists less of what was bought lately is taken for one that does not fit.
+LEAST_LISTED = 0.5
+
 
 def run(job: JobContext) -> None:
     """Write one slice for each source of the settings."""
-    sold = job.read(ITEM_INDEX)
-    items = sold.select("item_id", "item_idx")
+    items = job.read(ITEM_INDEX).select("item_id", "item_idx")
     drawn = Drawn(
         embeddings=lambda model: (job.read(USER_EMBEDDINGS, model=model), job.read(ITEM_EMBEDDINGS, model=model)),
         neighbours=lambda kind: job.read(ITEM_NEIGHBOURS, kind=kind),
     )
     interactions = job.read(INTERACTIONS)
-    catalogue = in_force(job.read(ITEMS), job.lake.read(ITEMS), job.as_of, "item_id")
+    catalogue = in_force(job.read(ITEMS), job.as_of, "item_id")
     with (
-        reused(sold.join(catalogue, on="item_id", how="left_semi")) as listed,
+        reused(items.join(catalogue, on="item_id", how="left_semi")) as listed,
         reused(purchases_of(interactions, items, job.as_of)) as purchases,
         reused(sent_back_of(interactions, items, job.as_of)) as sent_back,
         reused(users_with_seen(job.read(USER_INDEX), purchases)) as users,
     ):
-        offered = _offered(job, sold, listed).select("item_id", "item_idx")
+        offered = _offered(job, items, listed, purchases)
         seconds = {}
         for name, source in job.settings.sources.items():
             started = time.monotonic()
@@ -49,18 +52,33 @@ def run(job: JobContext) -> None:
         job.note(seconds=seconds)
 
 
-def _offered(job: JobContext, sold: DataFrame, listed: DataFrame) -> DataFrame:
-    """The items that the catalogue lists; all that were sold where it lists none of them. What is left out is told."""
-    counts = F.count(F.lit(1)).alias("items"), F.coalesce(F.sum("interactions"), F.lit(0)).alias("lines")
-    all_, ours = sold.agg(*counts).first(), listed.agg(*counts).first()
-    apart = {name: all_[name] - ours[name] for name in ("items", "lines")}
-    job.note(not_in_catalogue=apart)
-    what = f"{apart['items']:,} of {all_['items']:,} items sold, {apart['lines']:,} of {all_['lines']:,} purchase lines"
-    if not ours["items"]:
-        job.progress(f"warning: the catalogue known by {job.as_of} lists none of the {what}: all are proposed")
-        return sold
-    if apart["items"]:
-        job.progress(f"{what}, are not in the catalogue known by {job.as_of}, or have left it: not proposed")
+def _offered(job: JobContext, items: DataFrame, listed: DataFrame, purchases: DataFrame) -> DataFrame:
+    """The items that the catalogue lists, or all where it does not fit what is being sold. What is left out is told."""
+    late = F.col("day") >= F.lit(job.as_of - timedelta(days=job.horizon))
+    ours = listed.select("item_idx", F.lit(True).alias("ours"))
+    by_item = purchases.groupBy("item_idx").agg(F.count_if(late).alias("late")).join(ours, on="item_idx", how="left")
+    unlisted = F.col("ours").isNull()
+    counts = by_item.agg(
+        F.count_if(unlisted).alias("items"),
+        F.coalesce(F.sum(F.when(unlisted, F.col("late"))), F.lit(0)).alias("late"),
+        F.count(F.lit(1)).alias("all_items"),
+        F.coalesce(F.sum("late"), F.lit(0)).alias("all_late"),
+    )
+    out = counts.first().asDict()
+    fits = out["items"] < out["all_items"] and out["late"] <= (1 - LEAST_LISTED) * out["all_late"]
+    job.note(not_in_catalogue={"items": out["items"], "lines": out["late"], "proposed": not fits})
+    what = (
+        f"{out['items']:,} of {out['all_items']:,} items sold, {out['late']:,} of {out['all_late']:,} purchase lines "
+        f"of the last {job.horizon} days, are not in the catalogue of {job.as_of}"
+    )
+    if not fits:
+        job.progress(
+            f"warning: {what}: all are proposed, since it seems not to fit — compare the item_id of both, and see from "
+            "when on the catalogue holds (valid_from) and was known (known_at)"
+        )
+        return items
+    if out["items"]:
+        job.progress(f"{what}, or have left it: not proposed")
     return listed
 
 

@@ -130,23 +130,24 @@ def test_a_row_that_repeats_what_was_not_known_by_then_stands(spark: SparkSessio
     assert ends == {("pot", day(1)): day(5), ("pan", day(9)): day(5), ("pan", day(5)): None}
 
 
-def test_what_the_source_ended_is_not_in_force_but_what_another_version_ends_later_is(spark: SparkSession) -> None:
+def test_what_the_source_told_to_end_is_not_in_force_whatever_is_learnt_later(spark: SparkSession) -> None:
     rows = [
-        ("stays", day(1), None, day(1), False, "a"),
-        ("ended", day(1), day(5), day(1), False, "b"),
-        ("ends later", day(1), day(7), day(1), False, "c"),
-        ("renamed", day(1), day(4), day(1), False, "d"),
-        ("renamed", day(4), None, day(4), False, "e"),
-        ("renamed, not known yet", day(1), day(4), day(1), False, "f"),
-        ("renamed, not known yet", day(4), None, day(9), False, "g"),
-        ("back", day(1), day(3), day(1), False, "h"),
-        ("back", day(5), None, day(5), False, "i"),
-        ("begins later", day(7), None, day(1), False, "j"),
-        ("timeless", day(9), None, day(9), True, "k"),
+        ("open", day(1), None, day(1), "a"),
+        ("ended", day(1), day(6), day(1), "b"),
+        ("ends later", day(1), day(7), day(1), "c"),
+        ("renamed", day(1), None, day(1), "d"),
+        ("renamed", day(4), None, day(4), "e"),
+        ("renamed, not known yet", day(1), None, day(1), "f"),
+        ("renamed, not known yet", day(4), None, day(9), "g"),
+        ("ended, back, not known yet", day(1), day(4), day(1), "h"),
+        ("ended, back, not known yet", day(4), None, day(9), "i"),
+        ("ended, backdated, not known yet", day(1), day(6), day(1), "j"),
+        ("ended, backdated, not known yet", day(3), None, day(9), "k"),
+        ("back", day(1), day(3), day(1), "l"),
+        ("back", day(5), None, day(5), "m"),
+        ("begins later", day(7), None, day(1), "n"),
     ]
-    ever = spark.createDataFrame(rows, LOOKUP)
-    known = ever.where((F.col("known_at") < day(6)) | F.col("timeless"))
-    found = in_force(known, ever, date(2024, 1, 6), "item_id").collect()
-    assert sorted(row["name"] for row in found) == ["a", "c", "e", "f", "i", "k"]
-    before = in_force(ever.where(F.col("known_at") < day(5)), ever, date(2024, 1, 5), "item_id").collect()
-    assert "b" not in {row["name"] for row in before}
+    full = [(i, f, t, k, name, "f", n, n, 1) for n, (i, f, t, k, name) in enumerate(rows, 1)]
+    standing = versions(spark.createDataFrame(full, SCHEMA), ["item_id"], ["name"]).where("NOT _duplicate")
+    known = standing.where(F.col("known_at") < day(6))
+    assert sorted(row["name"] for row in in_force(known, date(2024, 1, 6), "item_id").collect()) == list("acefm")

@@ -29,8 +29,8 @@ def test_the_verdict_names_both_figures_and_the_floor() -> None:
 
 
 def test_sources_that_stand_above_the_list_are_named_best_first() -> None:
-    ours = {"ndcg@10": 0.1, "sources": {"als": 0.11, "popular": 0.3, "trending": 0.1}, "users": 5}
-    below = "; warning: below popular alone 0.3000, als alone 0.1100: look at the report before you use these lists"
+    ours = {"ndcg@10": 0.1, "sources": {"als": 0.11, "popular": 0.3, "trending": 0.10004}, "users": 5}
+    below = "; warning: for the same users popular alone has 0.3000, als alone has 0.1100"
     assert decide(ours, None, CONFIG).reason == f"ndcg@10 0.1000; no published run to compare with{below}"
     assert decide(ours, {"ndcg@10": 0.1}, CONFIG).reason.endswith(f"(floor 0.0900){below}")
 

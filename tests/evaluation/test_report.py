@@ -43,7 +43,7 @@ def data() -> ReportData:
     for segment in ACTIVITY:
         metrics += figures("fused", 0.42, segment=segment)
     curves = {"epochs": [1, 2], "loss": [5.0, 4.0], "val": [0.1, None], "best_epoch": 1, "samples": 65432, "ranks": 2}
-    unlisted = {"items": 31, "lines": 4567}
+    unlisted = {"items": 31, "lines": 4567, "proposed": False}
     noted = {str(D): {"users": 1234, "newcomers": 17, "activity_bounds": [5, 9]}}
     listed = {"rank": 1, "name": "Bananas & <b>cream</b>", "category": "fruit", "score": 0.25, "bought": True,
               "reasons": ["Bought 14 times, last 3 days ago"], "sources": ["als"]}  # fmt: skip
@@ -115,7 +115,8 @@ def test_what_a_reader_looks_for_is_there(html: str) -> None:
         "No figure is published for this data under this protocol", "users with at least one relevant item",
         "of the first ten items, 4.00 were bought within 14 days", "User u81", "43% of a basket was bought before",
         "Bought 14 times, last 3 days ago", "25.0%", "quantity is 0", "1,000 read", "1,000 950 20 30 0",
-        "31 items that were sold (4,567 purchase lines) were not in the catalogue", "13.0 s", "65,432", '"rank": 64',
+        "31 items that were sold (4,567 purchase lines of the last 14 days) were not in the catalogue",
+        "they teach, and were not proposed", "13.0 s", "65,432", '"rank": 64',
     ):  # fmt: skip
         assert wanted in text, wanted
 

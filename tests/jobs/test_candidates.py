@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.silver import INTERACTIONS
-from tests.contracts.planted import NEWCOMER, USERS, bought_by, lines
+from tests.contracts.planted import AS_OF, NEWCOMER, USERS, bought_by, lines
 from tests.jobs.planted_sources import listed, planted_lake, run
 
 SOURCES = {
@@ -95,22 +96,37 @@ def test_what_was_returned_in_full_is_offered_by_no_source(lake, context):
 
 
 def test_what_the_catalogue_does_not_list_is_not_proposed_and_told(lake, context, capsys):
-    sold = {f"i{item:03d}" for _, item, _ in lines()}
+    sold, lately = {item_id(item) for _, item, _ in lines()}, AS_OF - timedelta(days=14)
     first = next(item for (_, item), (_, rank, _) in slice_of(lake, "popular").items() if rank == 1)
-    listed(lake, sold - {first})
+    late = [item_id(item) for _, item, day in lines() if day >= lately]
     try:
+        listed(lake, sold - {first})
         told = run(lake, "candidates", sources=SOURCES)
         assert all(item != first for source in SOURCES for _, item in slice_of(lake, source))
-        assert told.detail["not_in_catalogue"] == {"items": 1, "lines": 1}
-        assert f"1 of {len(sold)} items sold, 1 of {len(sold)} purchase lines, are not in the" in _said(capsys)
-        listed(lake, {"another"})
-        told = run(lake, "candidates", sources={"popular": {}})
-        assert any(item == first for _, item in slice_of(lake, "popular"))
-        assert told.detail["not_in_catalogue"]["items"] == len(sold)
-        assert "warning: the catalogue known by" in _said(capsys)
+        counts = {"items": 1, "lines": late.count(first)}
+        assert told.detail["not_in_catalogue"] == counts | {"proposed": False}
+        said = f"1 of {len(sold)} items sold, {counts['lines']} of {len(late)} purchase lines of the last 14 days, are"
+        assert said in capsys.readouterr().out
     finally:
         listed(lake, sold)
 
 
-def _said(capsys):
-    return capsys.readouterr().out
+def test_a_catalogue_that_does_not_fit_what_is_sold_leaves_nothing_out_and_warns(lake, context, capsys):
+    sold = {item_id(item) for _, item, _ in lines()}
+    run(lake, "candidates", sources={"popular": SOURCES["popular"]})
+    before = slice_of(lake, "popular")
+    try:
+        # Of what is sold lately less than half is listed, then nothing.
+        for few in (set(sorted(sold)[12:24]), {"another"}):
+            listed(lake, few)
+            told = run(lake, "candidates", sources={"popular": SOURCES["popular"]})
+            assert slice_of(lake, "popular") == before
+            assert told.detail["not_in_catalogue"]["proposed"]
+            assert told.detail["not_in_catalogue"]["items"] == len(sold - few)
+            assert "all are proposed, since it seems not to fit" in capsys.readouterr().out
+    finally:
+        listed(lake, sold)
+
+
+def item_id(number):
+    return f"i{number:03d}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from shoprec.cleaning.repeated import DELIVERY
@@ -24,7 +24,7 @@ def valid_at(df: DataFrame, as_of: date, key: str | Sequence[str]) -> DataFrame:
     ``JobContext.read`` does; timeless rows hold at any date.
     """
     keys = [key] if isinstance(key, str) else list(key)
-    began = F.col("valid_from") <= F.lit(datetime.combine(as_of, time(), tzinfo=UTC))
+    began = F.col("valid_from") <= _midnight(as_of)
     if "timeless" in df.columns:
         began = began | F.col("timeless")
     rest = [c for c in df.columns if c not in keys]
@@ -33,22 +33,15 @@ def valid_at(df: DataFrame, as_of: date, key: str | Sequence[str]) -> DataFrame:
     return latest.select(*keys, "_latest.*").select(*df.columns)
 
 
-def in_force(known: DataFrame, ever: DataFrame, as_of: date, key: str) -> DataFrame:
-    """The rows of :func:`valid_at` but those whose end, told by the source, lies at or before that midnight.
-
-    :param known: the versions known by then
-    :param ever: all versions: one may end where another begins of which nobody knew yet, and has then not ended
-    """
+def in_force(known: DataFrame, as_of: date, key: str) -> DataFrame:
+    """The rows of :func:`valid_at` but those that the source had told (``ended_at``) to end by that midnight."""
     latest = valid_at(known, as_of, key)
-    past = latest.where(F.col("valid_to") <= F.lit(datetime.combine(as_of, time(), tzinfo=UTC)))
-    followed = ever.select(key, F.col("valid_from").alias("valid_to"))
-    ended = past.select(key, "valid_to").join(followed, on=[key, "valid_to"], how="left_anti")
-    return latest.join(ended, on=key, how="left_anti")
+    return latest.where(F.col("ended_at").isNull() | (F.col("ended_at") > _midnight(as_of)))
 
 
 def attributes(table: Table) -> list[str]:
     """The columns of ``table`` that describe its id, apart from key and validity."""
-    apart = {*table.key, "valid_from", "valid_to", "known_at", "timeless"}
+    apart = {*table.key, "valid_from", "valid_to", "ended_at", "known_at", "timeless"}
     return [name for name in table.names if name not in apart]
 
 
@@ -61,7 +54,9 @@ def standing_versions(rows: DataFrame, table: Table) -> Iterator[DataFrame]:
 
 
 def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) -> DataFrame:
-    """Accepted ``rows`` with ``valid_to`` and ``_duplicate``: a row stands only where its ``attributes`` change.
+    """Accepted ``rows`` with ``valid_to``, the end that the source told as ``ended_at``, and ``_duplicate``.
+
+    A row stands only where its ``attributes`` change, or the end that was told.
 
     Of rows with equal key, ``valid_from`` and ``known_at`` the last delivered counts. One of equal ``valid_from`` that
     was known later is a correction: both stand, each for who asks when (see :func:`valid_at`), and what is sent again
@@ -78,7 +73,11 @@ def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) ->
     marked = once.unionByName(again).withColumnRenamed("_again", "_duplicate")
     standing = Window.partitionBy(*keys, "_duplicate").orderBy(F.unix_micros("valid_from"))
     following = F.min("valid_from").over(standing.rangeBetween(1, Window.unboundedFollowing))
-    return marked.withColumn("valid_to", F.least("valid_to", following))
+    return marked.withColumns({"ended_at": F.col("valid_to"), "valid_to": F.least("valid_to", following)})
+
+
+def _midnight(as_of: date) -> Column:
+    return F.lit(datetime.combine(as_of, time(), tzinfo=UTC))
 
 
 def _running(window: Window) -> Window:

@@ -58,6 +58,9 @@ ITEMS = Table(
         ITEM_ID,
         VALID_FROM,
         VALID_TO,
+        Column(
+            "ended_at", "timestamp", "UTC; from when on, so the source, it is sold no more; null: open", nullable=True
+        ),
         KNOWN_AT,
         TIMELESS,
         DOMAIN,

@@ -57,8 +57,10 @@ def decide(ours: Mapping[str, Any], last: Mapping[str, Any] | None, config: Gate
 
 
 def _beside(value: float, sources: Mapping[str, float]) -> str:
-    above = {source: figure for source, figure in sources.items() if figure > value}
+    above = {source: figure for source, figure in sources.items() if round(figure, 4) > round(value, 4)}
     if not above:
         return ""
-    names = ", ".join(f"{source} alone {above[source]:.4f}" for source in sorted(above, key=above.get, reverse=True))
-    return f"; warning: below {names}: look at the report before you use these lists"
+    names = ", ".join(
+        f"{source} alone has {above[source]:.4f}" for source in sorted(above, key=above.get, reverse=True)
+    )
+    return f"; warning: for the same users {names}"

@@ -22,7 +22,7 @@ MAPPED: Mapping[str, Table] = {table.name: table for table in (INTERACTIONS, ITE
 #: Columns that our own code makes; a mapping may not name them.
 MADE: Mapping[str, frozenset[str]] = {
     "interactions": frozenset({"event_id", "event_key", "superseded_at", "source", "month"}),
-    "items": frozenset({"timeless"}),
+    "items": frozenset({"timeless", "ended_at"}),
     "users": frozenset({"timeless"}),
     "prices": frozenset(),
     "promotions": frozenset(),

@@ -1,5 +1,7 @@
 """Popularity by hand: half-lives, the prior, markets without purchases."""
 
+import dataclasses
+
 import pytest
 
 from shoprec.models.popular.config import PopularConfig
@@ -33,6 +35,14 @@ def test_markets_that_are_nobodys_home_get_no_list_but_count_for_the_whole_shop(
     found = lists(shop(spark, LINES, {"u": "a"}, 3), CONFIG)
     assert {market for market, _ in found} == {"a"}
     assert found["a", 2] == pytest.approx((0 + 4 * 1 / 3.5) / 6.5, rel=1e-8)
+
+
+def test_what_is_not_offered_takes_no_place(spark):
+    inputs = shop(spark, LINES, HOMES, 3)
+    inputs = dataclasses.replace(inputs, offered=inputs.offered.where("item_idx <> 0"))
+    # By the whole shop's share item 0 alone would be considered for market c.
+    found = lists(inputs, PopularConfig(half_life_days=10, prior=4, length=1))
+    assert set(found) == {("a", 2), ("b", 2), ("c", 2)}
 
 
 def test_a_list_has_its_length_and_a_user_their_share(spark):

@@ -31,7 +31,8 @@ def market_lists(inputs: Inputs, config: PopularConfig) -> DataFrame:
     local = by_market.join(markets, on="market", how="left_semi")
     sums = local.groupBy("market").agg(F.sum("count").alias("sum"))
     # An item that the market never bought can enter its list only by its share in the whole shop.
-    widest = share.orderBy(F.desc("share"), F.xxhash64("item_idx"), "item_idx").limit(config.length)
+    offered = share.join(inputs.offered.select("item_idx"), on="item_idx", how="left_semi")
+    widest = offered.orderBy(F.desc("share"), F.xxhash64("item_idx"), "item_idx").limit(config.length)
     pairs = local.select("market", "item_idx").union(markets.join(widest.select("item_idx"), how="cross")).distinct()
     count, in_market = F.coalesce("count", F.lit(0.0)), F.coalesce("sum", F.lit(0.0))
     scored = (

@@ -36,7 +36,8 @@ def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
     blend_usual = own_usual + per_line * F.col("shop_usual")
     shop_rise = (F.col("shop_now") - F.col("shop_usual")) / F.sqrt(F.col("shop_usual") + config.shrink)
     # Besides its own, a market considers what rises most in the whole shop.
-    widest = rising.orderBy(shop_rise.desc(), F.xxhash64("item_idx"), "item_idx").limit(config.length)
+    offered = rising.join(inputs.offered.select("item_idx"), on="item_idx", how="left_semi")
+    widest = offered.orderBy(shop_rise.desc(), F.xxhash64("item_idx"), "item_idx").limit(config.length)
     pairs = local.select("market", "item_idx").union(markets.join(widest.select("item_idx"), how="cross")).distinct()
     scored = (
         pairs.join(local, on=["market", "item_idx"], how="left")
