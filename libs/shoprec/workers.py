@@ -1,7 +1,8 @@
 """The daemon from which Spark forks its Python workers, with what most of them use loaded once for all.
 
 Spark's own daemon loads nothing: each worker then spends seconds of a core on its imports, and holds a copy of what it
-loaded; and its workers spend a fifth of a second of every task on zips and garbage that are as they were. ``spark.python.daemon.module`` names this one where the workers have the project installed.
+loaded; and of every task it spends a tenth of a second on zips and on garbage that are as they were before.
+``spark.python.daemon.module`` names this one where the workers have the project installed.
 """
 
 import gc
