@@ -277,10 +277,13 @@ def test_weights_beyond_single_precision_are_refused(fitting):
 
 
 def test_vectors_beyond_single_precision_are_refused(fitting):
-    # Each weight times alpha is within it, their sum is not.
-    samples = fitting.tables[0].selectExpr("user_idx", "item_idx", "float(1e37) AS weight")
+    # Single precision holds them, and not the Gram matrix that they make.
+    start = [
+        rows.selectExpr(f"{kind}_id", "array_repeat(1e25f, 4) AS vector")
+        for kind, rows in zip(("user", "item"), fitting.tables[1:], strict=True)
+    ]
     with pytest.raises(ValueError, match="vectors beyond single precision"):
-        fitting(config(alpha=15.0, solver="conjugate_gradient", iterations=1), samples=samples)
+        fitting(config(solver="conjugate_gradient", iterations=1), start=start)
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,8 @@ class Rounds:
             for row in sorted(rows, key=lambda row: row["part"]):
                 names.setdefault(row["part"], []).append(name(row["part"]))
                 side.gram += np.frombuffer(row["sums"]).reshape(side.gram.shape)
-        if not np.isfinite(side.gram).all():
+        # The kernels take it in single precision; they compare nothing with infinity or nan.
+        if not (np.abs(side.gram) <= np.finfo(np.float32).max).all():
             raise ValueError("vectors beyond single precision: raise als.regularisation, or lower als.alpha")
         side.half, side.made = self._half, dict(sorted(names.items()))
         self._half += 1
