@@ -99,7 +99,8 @@ def _refuse_nothing(nothing: bool, job: JobContext, made: date, why: str) -> Non
     if nothing:
         raise ContractBroken(
             f"the lists that run {job.run_id} made for {made} cannot be judged: {why} — judge the day one horizon "
-            f"({job.horizon} days) after a run's as-of date, with data known until then"
+            f"({job.horizon} days) after a run's as-of date, with data known until then: take it in by "
+            f"jobs/ingest.py and jobs/interactions.py --as-of {job.as_of}"
         )
 
 

@@ -27,8 +27,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             run_pipeline(told, lake, args.as_of, run_id)
         judged_at = told.date_at(args.as_of, 1)
         say(
-            f"run {run_id} is published and exported; when all of {told.horizon} days is known, judge it with the same "
-            f"--shop, --env and --set:\n  jobs/metrics.py --as-of {judged_at}\n  jobs/report.py --as-of {judged_at}"
+            f"run {run_id} is published and exported; when all of {told.horizon} days is known, take that in and judge "
+            "it with the same --shop, --env and --set:"
+            + "".join(
+                f"\n  jobs/{job}.py --as-of {judged_at}" for job in ("ingest", "interactions", "metrics", "report")
+            )
         )
 
 

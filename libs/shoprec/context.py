@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from shoprec import config
 from shoprec.contracts import Table, Write
-from shoprec.contracts.silver import INTERACTIONS
+from shoprec.contracts.silver import INTERACTIONS, QUARANTINE
 from shoprec.errors import ConfigError
 from shoprec.intake.shop import Shop
 from shoprec.lake import Lake, Written
@@ -103,8 +103,8 @@ class JobContext:
         rows = known_before(rows, self.as_of)
         if table is INTERACTIONS and not self._has_history:
             raise ConfigError(
-                f"no interaction was known before {self.as_of}: {self._span} — choose a later --as-of, or ingest "
-                "earlier data"
+                f"no interaction was known before {self.as_of}: {self._span} — choose a later --as-of, or deliver "
+                "earlier data and make another run: --run-id NAME"
             )
         return rows
 
@@ -148,7 +148,17 @@ class JobContext:
     @property
     def _span(self) -> str:
         first, last = self.lake.read(INTERACTIONS).agg(F.min("known_at"), F.max("known_at")).first()
-        return f"those in the lake were known from {first} to {last}" if first else "there are none in the lake"
+        if first:
+            return f"those in the lake were known from {first} to {last}"
+        refused = self.lake.read(QUARANTINE, table=INTERACTIONS.name) if self.lake.exists(QUARANTINE) else None
+        if refused is None or refused.isEmpty():
+            return "there are none in the lake"
+        by_reason = refused.groupBy("reason").count().orderBy(F.desc("count"), "reason")
+        most = by_reason.first()
+        return (
+            f"there are none in the lake, {refused.count():,} rows were refused, most of them ({most['count']:,}) for "
+            f"{most['reason']!r} (see silver.quarantine)"
+        )
 
 
 def known_before(rows: DataFrame, as_of: date) -> DataFrame:

@@ -72,7 +72,12 @@ def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
 def _with_place(error: BaseException, place: str, lake: Lake, run_id: str, left: int) -> BaseException:
     if isinstance(error, ShoprecError):
         seen = "nothing of it is published" if lake.read(RUNS, run_id=run_id).isEmpty() else "it is published already"
-        again = "" if isinstance(error, ConfigError) else "; the same command goes on from here"
+        again = (
+            ""
+            if isinstance(error, ConfigError)
+            else "; the same command goes on from here with the data that it took in; with more or mended data make "
+            "another run: --run-id NAME"
+        )
         error.args = (f"{place}: {error}\n(run {run_id} stopped with {left} jobs left; {seen}{again})",)
     return error
 

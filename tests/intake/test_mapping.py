@@ -107,6 +107,11 @@ def test_a_bad_value_that_the_table_does_not_use_is_no_reason(spark: SparkSessio
     assert mapped(spark, [("a", NOON, "u1", "i1", "1", "free")], told)["a"]["_reason"] is None
 
 
+def test_a_bad_value_counts_however_the_mapping_writes_its_name(spark: SparkSession) -> None:
+    told = mapping(columns=COLUMNS | {"amount": "PAID"})
+    assert mapped(spark, [("a", NOON, "u1", "i1", "1", "free")], told)["a"]["_reason"] == "paid is not decimal(18,2)"
+
+
 def test_lines_that_did_not_parse_are_refused(spark: SparkSession) -> None:
     rows = [(None, None, None, None, None, None, "half a li")]
     frames = {"sales": bronze(spark, f"{SALES}, _unparsed string", rows)}

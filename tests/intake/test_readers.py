@@ -96,7 +96,7 @@ def test_a_variable_that_is_not_set(spark: SparkSession, monkeypatch: pytest.Mon
 def test_a_known_file_that_changed_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n2\n")
     with pytest.raises(
-        ConfigError, match=r"1 files changed .* a.csv from 4 to 6 bytes — deliver changes as files with new"
+        ConfigError, match=r"1 files changed .* a.csv from 4 to 6 bytes, and each is taken in once — deliver changes as"
     ):
         deliver(spark, "sales", csv(tmp_path), {"a.csv": 4})
 
@@ -113,6 +113,12 @@ def test_names_that_delta_cannot_hold(spark: SparkSession, tmp_path: Path) -> No
     told = yaml.safe_load(str(raised.value).rpartition("`columns: ")[2].rstrip("`"))
     rows = deliver(spark, "sales", Dataset(format="csv", path=str(tmp_path), columns=told), {}).rows
     assert (rows.first()["no"], rows.first()["column_5"]) == ("2", "5")
+
+
+def test_a_separator_that_was_not_told_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Invoice No;Paid\n1;2\n")
+    with pytest.raises(ConfigError, match=r'it is one column: say what separates them, options: \{sep: ";"\}'):
+        deliver(spark, "sales", csv(tmp_path), {})
 
 
 def test_files_with_unlike_headers_are_refused(spark: SparkSession, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from deltalake import DeltaTable
 
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
+from shoprec.errors import ConfigError
 from shoprec.lake import Lake
 from tests.jobs.desk import Desk, sale
 
@@ -81,7 +82,11 @@ def test_every_row_is_in_silver_in_quarantine_a_duplicate_or_of_another_table(de
     assert '"_unparsed":"i,half a line"' in str(desk.rows(QUARANTINE, "raw"))
     # 12 rows: c is of another table; five are refused; a stands twice in its file and b came again with the next.
     assert desk.rows(RECONCILIATION, *ACCOUNT) == [("sales", 12, 1, 5, 2, 4)]
-    assert desk.said[-1] == "sales: 12 read = 4 kept + 5 refused + 2 duplicate + 1 passed over"
+    assert desk.said[-2:] == [
+        "sales: 12 read = 4 kept + 5 refused + 2 duplicate + 1 passed over",
+        "refused: 1 rows of sales for 'n is not int', 1 rows of sales for 'nobody', 1 rows of sales for "
+        "'quantity is not above 0'",
+    ]
 
 
 def test_only_months_that_changed_are_written_again(desk: Desk) -> None:
@@ -127,3 +132,12 @@ def test_another_mapping_makes_all_months_again(desk: Desk) -> None:
     desk.run("interactions")
     assert desk.rows(INTERACTIONS, "event_key", "market", "month") == [("sales:k", "web", "2024-02")]
     assert desk.rows(RECONCILIATION, *ACCOUNT) == [("sales", 12, 9, 2, 0, 1)]
+
+
+def test_where_every_row_was_refused_later_jobs_say_why(desk: Desk) -> None:
+    desk.yaml = desk.yaml.replace("types: {at: timestamp,", "types: {line: int, at: timestamp,")
+    refused = desk.run("interactions")
+    assert desk.rows(INTERACTIONS, "event_id") == []
+    why = r"there are none in the lake, 12 rows were refused, most of them \(11\) for 'line is not int'"
+    with pytest.raises(ConfigError, match=why):
+        refused.read(INTERACTIONS)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shoprec.contracts.silver import ITEMS, QUARANTINE, RECONCILIATION
+from shoprec.errors import ContractBroken
 from shoprec.lake import Lake
 from tests.jobs.desk import Desk, sale
 
@@ -46,3 +47,13 @@ def test_a_table_that_was_removed_is_made_again(desk: Desk, lake: Lake) -> None:
     lake.ensure([ITEMS])
     desk.run("items")
     assert desk.rows(ITEMS, "item_id", "name") == before != []
+
+
+def test_where_every_row_was_refused_the_error_says_why(desk: Desk, lake: Lake) -> None:
+    shutil.rmtree(desk.place / "goods")
+    desk.deliver("bad.csv", ["tea,drinks,Tea,31/12/2023", "mug,things,Mug,soon"], "goods", "what,kind,name,since")
+    desk.lake = Lake(lake.spark, f"{lake.tables}_other")
+    desk.run("ingest")
+    why = "silver.items: no rows.* — refused before: 2 rows of goods for 'since is not timestamp'"
+    with pytest.raises(ContractBroken, match=why):
+        desk.run("items")

@@ -111,12 +111,13 @@ def _typed(rows: DataFrame, dataset: Dataset, mapping: TableMapping, where: str,
     for column in dataset.types:
         if column not in rows.columns:
             raise ConfigError(f"{where}: types names column {column!r}; {nearest(column, _plain(rows))}")
-    mentioned = set(re.findall(r"\w+", " ".join((*mapping.expressions, *(c for j in mapping.join for c in j.by)))))
+    told = " ".join((*mapping.expressions, *(c for join in mapping.join for c in join.by))).lower()
+    words = set(re.findall(r"\w+", told))
     cast = {c: _try_cast(F.col(f"`{c}`"), sql, f"{where}, types.{c}") for c, sql in dataset.types.items()}
     bad = [
         (f"{c} is not {dataset.types[c]}", _filled(rows, c).isNotNull() & value.isNull())
         for c, value in cast.items()
-        if c in mentioned
+        if c.lower() in words or (not re.fullmatch(r"\w+", c) and c.lower() in told)
     ]
     if UNPARSED in rows.columns:
         bad.insert(0, ("the line does not parse", F.col(UNPARSED).isNotNull()))
@@ -228,4 +229,7 @@ def _check_join(keys: tuple[str, ...], left: DataFrame, right: DataFrame, where:
     for rows, which in ((left, "the dataset"), (right, "the other")):
         for key in keys:
             if key not in rows.columns:
-                raise ConfigError(f"{where}: {which} has no column {key!r}; {nearest(key, _plain(rows))}")
+                raise ConfigError(
+                    f"{where}: {which} has no column {key!r}; {nearest(key, _plain(rows))} — both must have it by one "
+                    "name, which `columns` of a dataset can give"
+                )

@@ -109,7 +109,8 @@ def _refuse_changed(name: str, found: Mapping[str, int], known: Mapping[str, int
         first = changed[0]
         raise ConfigError(
             f"dataset {name}: {len(changed)} files changed after they were taken in, {first} from {known[first]} to "
-            f"{found[first]} bytes — deliver changes as files with new names, or use another lake with --set tables=…"
+            f"{found[first]} bytes, and each is taken in once — deliver changes as files with new names (`path` may be "
+            "a folder or a pattern), or use another lake with --set tables=…"
         )
 
 
@@ -135,8 +136,11 @@ def _check_names(name: str, dataset: Dataset, columns: list[str]) -> None:
     if not odd:
         return
     advice = "write the files with other names"
-    if dataset.format == "csv":
-        plain = json.dumps(_plain_names([column for column in columns if column != UNPARSED]), ensure_ascii=False)
+    own = [column for column in columns if column != UNPARSED]
+    if dataset.format == "csv" and len(own) == 1 and (found := set(own[0]) & {";", "\t"}):
+        advice = f"it is one column: say what separates them, options: {{sep: {json.dumps(min(found))}}}"
+    elif dataset.format == "csv":
+        plain = json.dumps(_plain_names(own), ensure_ascii=False)
         advice = f"name all of them, in the files' order, by `columns: {plain}`"
     raise ConfigError(
         f"dataset {name}: {len(odd)} columns have names that cannot be stored, {odd}: a Delta table refuses spaces and "

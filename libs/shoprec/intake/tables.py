@@ -57,6 +57,16 @@ def refused(mapped: DataFrame) -> DataFrame:
     return rows.select(*(name for name in QUARANTINE.names if name != "table"))
 
 
+def commonest_reasons(refusals: DataFrame, before: str) -> str:
+    """The three commonest reasons of refused rows in words, with ``before`` ahead of them; empty where there are none.
+
+    :param refusals: dataset, reason
+    """
+    counts = refusals.groupBy("dataset", "reason").count().orderBy(F.desc("count"), "dataset", "reason").limit(3)
+    words = [f"{row['count']:,} rows of {row['dataset']} for {row['reason']!r}" for row in counts.collect()]
+    return before + ", ".join(words) if words else ""
+
+
 @dataclass(frozen=True)
 class Account:
     """Where the rows of one dataset went in one table; a row of silver.reconciliation without the column ``table``."""
@@ -107,7 +117,12 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
         refusal = F.col("_reason").isNotNull()
         mapped = mapped.withColumns({name: F.when(refusal, F.col(name)) for name in ORIGIN[1:]})
     with reused(mapped) as judged, clean(accepted(judged)) as kept:
-        written = job.write(kept.select(*table.names), table, **values)
+        try:
+            written = job.write(kept.select(*table.names), table, **values)
+        except ContractBroken as error:
+            # Quarantine is written last, and would not say it.
+            error.args = (f"{error}{commonest_reasons(refused(judged), before=' — refused before: ')}",)
+            raise
         settle(job, table, judged, _standing(kept, job.shop.mappings(table), written))
     return True
 
@@ -153,6 +168,8 @@ def settle(job: SilverJob, table: Table, judged: DataFrame, standing: Mapping[st
     job.write(rows, RECONCILIATION, table=table.name)
     for account in made:
         job.progress(str(account))
+    if reasons := commonest_reasons(job.read(QUARANTINE, table=table.name), before="refused: "):
+        job.progress(reasons)
 
 
 def accounts(
