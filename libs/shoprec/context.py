@@ -15,6 +15,7 @@ from shoprec.contracts import Table, Write
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE
 from shoprec.errors import ConfigError
 from shoprec.intake.shop import Shop
+from shoprec.intake.tables import commonest_reasons
 from shoprec.lake import Lake, Written
 from shoprec.settings import Settings
 
@@ -150,15 +151,10 @@ class JobContext:
         first, last = self.lake.read(INTERACTIONS).agg(F.min("known_at"), F.max("known_at")).first()
         if first:
             return f"those in the lake were known from {first} to {last}"
-        refused = self.lake.read(QUARANTINE, table=INTERACTIONS.name) if self.lake.exists(QUARANTINE) else None
-        if refused is None or refused.isEmpty():
-            return "there are none in the lake"
-        by_reason = refused.groupBy("reason").count().orderBy(F.desc("count"), "reason")
-        most = by_reason.first()
-        return (
-            f"there are none in the lake, {refused.count():,} rows were refused, most of them ({most['count']:,}) for "
-            f"{most['reason']!r} (see silver.quarantine)"
-        )
+        why = ""
+        if self.lake.exists(QUARANTINE):
+            why = commonest_reasons(self.lake.read(QUARANTINE, table=INTERACTIONS.name), before=", refused were ")
+        return f"there are none in the lake{why}"
 
 
 def known_before(rows: DataFrame, as_of: date) -> DataFrame:

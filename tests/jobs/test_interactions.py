@@ -138,6 +138,9 @@ def test_where_every_row_was_refused_later_jobs_say_why(desk: Desk) -> None:
     desk.yaml = desk.yaml.replace("types: {at: timestamp,", "types: {line: int, at: timestamp,")
     refused = desk.run("interactions")
     assert desk.rows(INTERACTIONS, "event_id") == []
-    why = r"there are none in the lake, 12 rows were refused, most of them \(11\) for 'line is not int'"
+    why = (
+        "there are none in the lake, refused were 11 rows of sales for 'line is not int', 1 rows of sales for "
+        "'the line does not parse' — "
+    )
     with pytest.raises(ConfigError, match=why):
         refused.read(INTERACTIONS)

@@ -36,7 +36,6 @@ def decide(ours: Mapping[str, Any], last: Mapping[str, Any] | None, config: Gate
     said.
 
     :param ours: the gate's metric, and ``sources``: NDCG@10 of each source alone
-
     :raises ConfigError: ``ours`` lacks the gate's metric
     """
     if config.metric not in ours:
