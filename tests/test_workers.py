@@ -1,6 +1,7 @@
 """The daemon of Spark's Python workers."""
 
 import importlib
+import subprocess
 import sys
 import zipfile
 import zipimport
@@ -49,3 +50,20 @@ def test_a_zip_that_is_gone_has_no_modules(archive: Path) -> None:
     importlib.invalidate_caches()
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("zipped_b")
+
+
+#: A worker whose other end Spark has closed; the exit code is what the worker's life gave.
+IDLE = """
+import os, socket, sys
+os.environ.update(PYTHON_DAEMON_KILL_WORKER_ON_FLUSH_FAILURE="1")
+from shoprec import workers
+ours, theirs = socket.socketpair()
+theirs.close()
+sys.exit(10 + workers.end_quietly(ours, True))
+"""
+
+
+def test_a_worker_that_was_idle_ends_without_a_trace() -> None:
+    ended = subprocess.run([sys.executable, "-c", IDLE], capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 11
+    assert "Traceback" not in ended.stderr

@@ -7,6 +7,7 @@ loaded; and of every task it spends a tenth of a second on zips and on garbage t
 
 import gc
 import importlib
+import socket
 import zipimport
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import pandas  # noqa: F401
 import pyarrow.compute  # noqa: F401
 import pyspark.sql.pandas.serializers  # noqa: F401
 import xgboost  # noqa: F401
-from pyspark.daemon import manager
+from pyspark import daemon
 
 _read_anew = zipimport.zipimporter.invalidate_caches
 _read: dict[tuple[str, str], tuple[int, int]] = {}
+_worker = daemon.worker
 
 
 def read_if_changed(importer: zipimport.zipimporter) -> None:
@@ -40,10 +42,22 @@ def read_if_changed(importer: zipimport.zipimporter) -> None:
             _read[key] = stamp
 
 
+def end_quietly(sock: socket.socket, authenticated: bool) -> int:
+    """A worker's life. Spark ends one that was idle for a minute by closing its socket.
+
+    A worker answers that; where the socket is not one of TCP the answer fails at once, with a trace of no use to anyone.
+    """
+    try:
+        return _worker(sock, authenticated)
+    except BrokenPipeError:
+        return 1
+
+
 if __name__ == "__main__":
+    daemon.worker = end_quietly
     zipimport.zipimporter.invalidate_caches = read_if_changed
     # Known before the first fork, each worker knows it.
     importlib.invalidate_caches()
     # After each task a worker looks for garbage. What was loaded before is none: it need not be gone through.
     gc.freeze()
-    manager()
+    daemon.manager()

@@ -13,7 +13,9 @@ from shoprec.ranking.fit import Fitted, fit
 from tests.ranking.tables import NAMES, SOURCES, planted_features
 
 START = date(2024, 3, 1)
-SETTINGS = RankingConfig(sources=SOURCES, trees=60, depth=4, min_child_weight=5, negative_share=0.5, learning_rate=0.15)
+SETTINGS = RankingConfig(
+    sources=SOURCES, trees=60, depth=4, min_child_weight=5, negative_share=0.5, learning_rate=0.15, workers=1
+)
 EVENTS = "event_at timestamp, type string, user_id string, item_id string"
 
 

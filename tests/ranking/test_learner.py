@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from shoprec.errors import ContractBroken
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.learner import fold, learnt_from, taken, train, training_rows
+from shoprec.ranking.offset import Offset
 from shoprec.ranking.ranker import Ranker
 from tests.ranking.tables import NAMES, SOURCES, planted_features
 
@@ -108,8 +109,19 @@ def test_a_higher_score_or_place_never_counts_against_an_item(spark: SparkSessio
         assert (np.diff(ranker.margins(matrix)) >= 0).all()
 
 
+def test_one_task_learns_what_several_do(sample: DataFrame, planted: pa.Table) -> None:
+    """One worker goes another way, without the estimator's barriers; with an offset too, the trees say the same."""
+    alone = SETTINGS.model_copy(update={"workers": 1})
+    for offset in (None, Offset(slope=0.5, shift=-1.0, usual=0.0)):
+        one, two = (Ranker(train(sample, NAMES, 5, s, offset), NAMES, offset=offset) for s in (alone, SETTINGS))
+        margins = one.margins(one.matrix(planted))
+        assert margins.std() > 0.3
+        assert np.abs(margins - two.margins(two.matrix(planted))).max() < 0.05 * np.ptp(margins)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_label_alone_is_refused(labelled: DataFrame, label: int) -> None:
+def test_one_label_alone_is_refused(labelled: DataFrame, label: int, workers: int) -> None:
     rows = training_rows(labelled.withColumn("label", F.lit(label)), NAMES, 5, SETTINGS)
     with pytest.raises(ContractBroken, match="nothing to learn from"):
-        train(rows, NAMES, 5, SETTINGS)
+        train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": workers}))

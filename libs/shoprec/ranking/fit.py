@@ -1,5 +1,6 @@
 """Fitting the rankers and their figures: cross-fitted for the gate and the calibration, then on everybody."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -69,7 +70,7 @@ def fit(
         figures = ndcg(_calibrated(scored, calibrations), bought, settings.sources, GATE_DEPTH).first().asDict()
         scored.unpersist()
         progress("learns from all")
-        learnt = _learnt(sample, parts, names, seed, settings)
+        learnt = _learnt([sample], parts, names, seed, settings)
         pairs = zip(learnt, calibrations, strict=True)
         final = [replace(one, slope=slope, shift=shift) for one, (slope, shift) in pairs]
     finally:
@@ -106,31 +107,28 @@ def _cross_fitted(
     progress: Callable[[str], None],
 ) -> list[Ranker]:
     """The rankers of every cell of users and items, who learnt without both: number = cell · parts + part."""
-    rankers = []
-    for user in range(settings.folds):
-        for item in range(settings.folds):
-            progress(f"learns without the users of fold {user + 1} and the items of fold {item + 1}")
-            others = sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item))
-            rankers += _learnt(others, parts, names, seed, settings)
-    return rankers
+    cells = list(itertools.product(range(settings.folds), repeat=2))
+    progress(f"learns {len(cells)} times, each without the users of one fold and the items of one")
+    others = [sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item)) for user, item in cells]
+    return _learnt(others, parts, names, seed, settings)
 
 
 def _learnt(
-    sample: DataFrame, parts: Sequence[Column], names: tuple[str, ...], seed: int, settings: RankingConfig
+    samples: Sequence[DataFrame], parts: Sequence[Column], names: tuple[str, ...], seed: int, settings: RankingConfig
 ) -> list[Ranker]:
-    """The ranker of each part, learnt side by side: one alone leaves cores idle while it waits for the driver.
+    """The ranker of each part of each sample, two at a time: one alone leaves cores idle while it waits for the driver.
 
     Where known items learn apart, their trees add to the offset of habit.
     """
-    offsets = [len(parts) > 1, False]
 
-    def learn(of: Column, has_offset: bool) -> Ranker:
-        rows = sample.where(of)
-        offset = fit_offset(rows) if has_offset else None
+    def learn(task: tuple[DataFrame, int]) -> Ranker:
+        sample, part = task
+        rows = sample.where(parts[part])
+        offset = fit_offset(rows) if len(parts) > 1 and part == 0 else None
         return Ranker(train(rows, names, seed, settings, offset), names, offset=offset)
 
-    with ThreadPoolExecutor(len(parts), thread_name_prefix="trees") as pool:
-        return list(pool.map(learn, parts, offsets))
+    with ThreadPoolExecutor(2, thread_name_prefix="trees") as pool:
+        return list(pool.map(learn, itertools.product(samples, range(len(parts)))))
 
 
 def _scored(

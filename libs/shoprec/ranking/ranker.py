@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -31,6 +31,14 @@ def booster_file(part: str) -> str:
     return f"booster_{part}.json"
 
 
+def matrix_of(rows: pa.Table | pa.RecordBatch, names: Sequence[str]) -> Matrix:
+    """The columns ``names`` of the rows, [rows, names] float32, nulls as NaN."""
+    matrix = np.empty((rows.num_rows, len(names)), dtype=np.float32)
+    for place, name in enumerate(names):
+        matrix[:, place] = rows.column(name).to_numpy(zero_copy_only=False)
+    return matrix
+
+
 @dataclass(frozen=True)
 class Ranker:
     """A booster's JSON, its columns in order, and the calibration p = 1 / (1 + exp(-(slope · margin + shift))).
@@ -56,10 +64,7 @@ class Ranker:
 
     def matrix(self, rows: pa.Table | pa.RecordBatch) -> Matrix:
         """The rows' features, [rows, features] float32, nulls as NaN."""
-        matrix = np.empty((rows.num_rows, len(self.names)), dtype=np.float32)
-        for place, name in enumerate(self.names):
-            matrix[:, place] = rows.column(name).to_numpy(zero_copy_only=False)
-        return matrix
+        return matrix_of(rows, self.names)
 
     def margins(self, matrix: Matrix) -> Vector:
         """Log-odds of each row, before calibration; [rows]."""
