@@ -4,7 +4,6 @@ import time
 from datetime import timedelta
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from shoprec.cleaning.versions import in_force
 from shoprec.contracts.gold import (
@@ -19,10 +18,8 @@ from shoprec.contracts.silver import INTERACTIONS, ITEMS
 from shoprec.job import Job, JobContext, cli
 from shoprec.models.sources import CandidatesConfig, Drawn, candidates
 from shoprec.retrieval.inputs import Inputs, purchases_of, sent_back_of, users_with_seen
+from shoprec.retrieval.offered import Offer, offer
 from shoprec.reuse import holding, reused
-
-#: A catalogue that lists less of what was bought lately is taken for one that does not fit.
-LEAST_LISTED = 0.5
 
 
 def run(job: JobContext) -> None:
@@ -40,7 +37,8 @@ def run(job: JobContext) -> None:
         reused(sent_back_of(interactions, items, job.as_of)) as sent_back,
         reused(users_with_seen(job.read(USER_INDEX), purchases)) as users,
     ):
-        offered = _offered(job, items, listed, purchases)
+        late = job.as_of - timedelta(days=job.horizon)
+        offered = _told(job, offer(items, listed, purchases, late))
         seconds = {}
         for name, source in job.settings.sources.items():
             started = time.monotonic()
@@ -52,34 +50,21 @@ def run(job: JobContext) -> None:
         job.note(seconds=seconds)
 
 
-def _offered(job: JobContext, items: DataFrame, listed: DataFrame, purchases: DataFrame) -> DataFrame:
-    """The items that the catalogue lists, or all where it does not fit what is being sold. What is left out is told."""
-    late = F.col("day") >= F.lit(job.as_of - timedelta(days=job.horizon))
-    ours = listed.select("item_idx", F.lit(True).alias("ours"))
-    by_item = purchases.groupBy("item_idx").agg(F.count_if(late).alias("late")).join(ours, on="item_idx", how="left")
-    unlisted = F.col("ours").isNull()
-    counts = by_item.agg(
-        F.count_if(unlisted).alias("items"),
-        F.coalesce(F.sum(F.when(unlisted, F.col("late"))), F.lit(0)).alias("late"),
-        F.count(F.lit(1)).alias("all_items"),
-        F.coalesce(F.sum("late"), F.lit(0)).alias("all_late"),
-    )
-    out = counts.first().asDict()
-    fits = out["items"] < out["all_items"] and out["late"] <= (1 - LEAST_LISTED) * out["all_late"]
-    job.note(not_in_catalogue={"items": out["items"], "lines": out["late"], "proposed": not fits})
+def _told(job: JobContext, found: Offer) -> DataFrame:
+    """The items that are offered; what is left out is told."""
+    job.note(not_in_catalogue={"items": found.unlisted, "lines": found.late_unlisted, "proposed": not found.fits})
     what = (
-        f"{out['items']:,} of {out['all_items']:,} items sold, {out['late']:,} of {out['all_late']:,} purchase lines "
+        f"{found.unlisted:,} of {found.sold:,} items sold, {found.late_unlisted:,} of {found.late:,} purchase lines "
         f"of the last {job.horizon} days, are not in the catalogue of {job.as_of}"
     )
-    if not fits:
+    if not found.fits:
         job.progress(
             f"warning: {what}: all are proposed, since it seems not to fit — compare the item_id of both, and see from "
             "when on the catalogue holds (valid_from) and was known (known_at)"
         )
-        return items
-    if out["items"]:
+    elif found.unlisted:
         job.progress(f"{what}, or have left it: not proposed")
-    return listed
+    return found.items
 
 
 JOB = Job(

@@ -6,14 +6,15 @@ from pyspark.sql import functions as F
 from shoprec.cleaning.events import touched_months, versions_of_events
 from shoprec.cleaning.repeated import split
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
-from shoprec.intake.tables import accepted, map_table, settle, taken_in_before
+from shoprec.intake.tables import accepted, computable, map_table, settle, taken_in_before
 from shoprec.job import Job, JobContext, cli
 from shoprec.reuse import reused
 
 
 def run(job: JobContext) -> None:
     """Write the months that changed since this job ran before; all of them when the mapping did, or it never ran."""
-    with reused(map_table(job.shop, INTERACTIONS, job.read_bronze)) as judged:
+    mapped = map_table(job.shop, INTERACTIONS, job.read_bronze)
+    with computable(job.shop, INTERACTIONS), reused(mapped) as judged:
         with split(accepted(judged), "event_key") as parts:
             events = versions_of_events(*parts)
             months = _months(job, events)

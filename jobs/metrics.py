@@ -70,9 +70,22 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
             rows = figures(values, job.seed, job.settings.replicates).unionByName(coverage(tops, catalogue, users))
             _write(job, rows, made, job.job.name)
     newcomers = all_buyers - judged_users
+    _warn_of_missing_days(job)
     job.progress(f"{judged_users:,} users judged on {made} … {job.as_of}; {newcomers:,} more bought, not known before")
     bounds = activity_bounds(known_users).first()["bounds"]
     return {"users": judged_users, "newcomers": newcomers, "activity_bounds": list(bounds)}, values
+
+
+def _warn_of_missing_days(job: JobContext) -> None:
+    """Say so where the end of the horizon was not taken in: what was bought then counts as not bought."""
+    last = job.read(INTERACTIONS).where("type = 'purchase'").agg(F.max(F.to_date("event_at"))).first()[0]
+    missing = (job.as_of - last).days - 1
+    if missing > 1:
+        job.progress(
+            f"warning: the last purchase known is of {last}: if the shop sold in the {missing} days between it and "
+            f"{job.as_of}, the figures are too low — take those days in by jobs/ingest.py and jobs/interactions.py "
+            "and judge again"
+        )
 
 
 def _judge_together(job: JobContext, days: Sequence[DataFrame], first: date) -> None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from shoprec.errors import ConfigError
 from shoprec.intake.shop import Shop
 from shoprec.intake.tables import commonest_reasons
 from shoprec.lake import Lake, Written
+from shoprec.moments import midnight
 from shoprec.settings import Settings
 
 
@@ -159,7 +160,7 @@ class JobContext:
 
 def known_before(rows: DataFrame, as_of: date) -> DataFrame:
     """The rows known before midnight UTC at the start of ``as_of``; corrected events as they stood then."""
-    moment = F.lit(datetime.combine(as_of, time(), tzinfo=UTC))
+    moment = midnight(as_of)
     known = F.col("known_at") < moment
     if "timeless" in rows.columns:
         known = known | F.col("timeless")

@@ -45,7 +45,7 @@ def read_if_changed(importer: zipimport.zipimporter) -> None:
 def end_quietly(sock: socket.socket, authenticated: bool) -> int:
     """A worker's life. Spark ends one that was idle for a minute by closing its socket.
 
-    A worker answers that; where the socket is not one of TCP the answer fails at once, with a trace of no use to anyone.
+    A worker answers that, and over a Unix socket the answer fails at once, with a trace of no use to anyone.
     """
     try:
         return _worker(sock, authenticated)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shoprec.contracts.silver import ITEMS, QUARANTINE, RECONCILIATION
-from shoprec.errors import ContractBroken
+from shoprec.errors import ConfigError, ContractBroken
 from shoprec.lake import Lake
 from tests.jobs.desk import Desk, sale
 
@@ -57,3 +57,11 @@ def test_where_every_row_was_refused_the_error_says_why(desk: Desk, lake: Lake) 
     why = "silver.items: no rows.* — refused before: 2 rows of goods for 'since is not timestamp'"
     with pytest.raises(ContractBroken, match=why):
         desk.run("items")
+
+
+def test_an_expression_that_a_row_has_no_value_for_is_told_and_nothing_is_written(desk: Desk) -> None:
+    before = desk.rows(ITEMS, "item_id", "name")
+    desk.yaml = desk.yaml.replace("name: name", "name: name + 1")
+    with pytest.raises(ConfigError, match=r"tables\.items of dataset goods: .*Green tea|Mug"):
+        desk.run("items")
+    assert desk.rows(ITEMS, "item_id", "name") == before

@@ -101,6 +101,14 @@ def test_each_day_is_judged_by_the_run_published_for_its_lists(monkeypatch: pyte
     assert for_day(job, date(2024, 3, 15)).as_of == date(2024, 3, 15)
 
 
+def test_days_without_a_purchase_at_the_end_are_told(lists: Lists, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last purchases: of 14 March, a day before judging, and of 15 March, thirteen days before the other."""
+    lists.run("metrics", as_of=JUDGED, replicates=100)
+    assert "warning" not in capsys.readouterr().out
+    lists.run("metrics", as_of=LATER, replicates=100)
+    assert "the last purchase known is of 2024-03-15: if the shop sold in the 13 days" in capsys.readouterr().out
+
+
 def test_a_day_that_is_still_to_come_is_refused(lists: Lists) -> None:
     with pytest.raises(ConfigError, match=r"metrics\.dates names 2024-03-29, after --as-of 2024-03-15"):
         lists.run("metrics", dates=(JUDGED, LATER))

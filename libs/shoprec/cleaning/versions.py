@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from shoprec.cleaning.repeated import DELIVERY
 from shoprec.contracts import Table
+from shoprec.moments import midnight
 from shoprec.reuse import reused
 
 #: From when on, and since when known, an attribute without history is held to be.
@@ -24,7 +25,7 @@ def valid_at(df: DataFrame, as_of: date, key: str | Sequence[str]) -> DataFrame:
     ``JobContext.read`` does; timeless rows hold at any date.
     """
     keys = [key] if isinstance(key, str) else list(key)
-    began = F.col("valid_from") <= _midnight(as_of)
+    began = F.col("valid_from") <= midnight(as_of)
     if "timeless" in df.columns:
         began = began | F.col("timeless")
     rest = [c for c in df.columns if c not in keys]
@@ -36,7 +37,7 @@ def valid_at(df: DataFrame, as_of: date, key: str | Sequence[str]) -> DataFrame:
 def in_force(known: DataFrame, as_of: date, key: str) -> DataFrame:
     """The rows of :func:`valid_at` but those that the source had told (``ended_at``) to end by that midnight."""
     latest = valid_at(known, as_of, key)
-    return latest.where(F.col("ended_at").isNull() | (F.col("ended_at") > _midnight(as_of)))
+    return latest.where(F.col("ended_at").isNull() | (F.col("ended_at") > midnight(as_of)))
 
 
 def attributes(table: Table) -> list[str]:
@@ -74,10 +75,6 @@ def versions(rows: DataFrame, keys: Sequence[str], attributes: Sequence[str]) ->
     standing = Window.partitionBy(*keys, "_duplicate").orderBy(F.unix_micros("valid_from"))
     following = F.min("valid_from").over(standing.rangeBetween(1, Window.unboundedFollowing))
     return marked.withColumns({"ended_at": F.col("valid_to"), "valid_to": F.least("valid_to", following)})
-
-
-def _midnight(as_of: date) -> Column:
-    return F.lit(datetime.combine(as_of, time(), tzinfo=UTC))
 
 
 def _running(window: Window) -> Window:

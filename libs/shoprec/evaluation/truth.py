@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.evaluation.config import ACTIVITY
+from shoprec.moments import midnight
 
 
 def truth(interactions: DataFrame, lists_day: date, judged_until: date) -> DataFrame:
@@ -14,7 +15,7 @@ def truth(interactions: DataFrame, lists_day: date, judged_until: date) -> DataF
     ``interactions``: event_at, type, user_id, item_id. Gives user_id, item_id, known (bought before ``lists_day``)
     and relevant (bought in [lists_day, judged_until)). Days begin at midnight UTC. A pair may be both.
     """
-    start, end = F.lit(lists_day).cast("timestamp"), F.lit(judged_until).cast("timestamp")
+    start, end = midnight(lists_day), midnight(judged_until)
     return (
         interactions.where((F.col("type") == "purchase") & (F.col("event_at") < end))
         .groupBy("user_id", "item_id")

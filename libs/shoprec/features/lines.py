@@ -5,6 +5,8 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.moments import midnight
+
 MICROS_A_DAY = 86_400_000_000
 
 #: Columns of interactions that lines are made of.
@@ -12,11 +14,6 @@ NEEDS = (
     "event_at", "type", "market", "user_id", "item_id", "basket_id", "store_id",
     "quantity", "amount", "discount", "coupon_discount",
 )  # fmt: skip
-
-
-def midnight(as_of: date) -> Column:
-    """The first moment that an as-of date no longer knows: its midnight, UTC."""
-    return F.lit(as_of).cast("timestamp")
 
 
 def days_between(start: Column, end: Column) -> Column:

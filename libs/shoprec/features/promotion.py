@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 
 from shoprec.features.declare import feature
 from shoprec.features.exposure import PROMOTIONS, in_store, recorded_spans
-from shoprec.features.lines import MICROS_A_DAY, log_ratio, midnight
+from shoprec.features.lines import MICROS_A_DAY, log_ratio
+from shoprec.moments import midnight
 
 #: Kind of promotion -> (lines bought so, lines of which it is known) of a pair.
 _KINDS = {

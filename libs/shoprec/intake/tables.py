@@ -3,23 +3,30 @@
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import astuple, dataclass
 from typing import Protocol
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec import resources
 from shoprec.contracts import Table
 from shoprec.contracts.silver import QUARANTINE, RECONCILIATION
-from shoprec.errors import ContractBroken
+from shoprec.errors import ConfigError, ContractBroken, first_line
 from shoprec.intake.mapping import ORIGIN, VERDICT, map_rows
 from shoprec.intake.shop import Shop, TableMapping
 from shoprec.reuse import reused
 
 ReadBronze = Callable[[str], DataFrame]
+#: What Spark calls a value that an expression cannot be computed for.
+UNCOMPUTABLE = (
+    "CAST_INVALID_INPUT", "CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "DIVIDE_BY_ZERO", "CANNOT_PARSE_TIMESTAMP",
+    "DATETIME_OVERFLOW", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "INVALID_ARRAY_INDEX",
+)  # fmt: skip
+
 Clean = Callable[[DataFrame], AbstractContextManager[DataFrame]]
 
 
@@ -36,6 +43,25 @@ def map_table(shop: Shop, table: Table, read_bronze: ReadBronze) -> DataFrame | 
         # The datasets' columns differ: as text their raw rows can stand in one column, and only refusals need it.
         parts.append(rows.withColumn("_raw", F.when(F.col("_reason").isNotNull(), F.to_json("_raw"))))
     return functools.reduce(DataFrame.unionByName, parts) if parts else None
+
+
+@contextmanager
+def computable(shop: Shop, table: Table) -> Iterator[None]:
+    """A block in which the rows of ``table`` are mapped.
+
+    :raises ConfigError: an expression of the shop's YAML met a value that it cannot be computed for
+    """
+    try:
+        yield
+    except PySparkException as error:
+        if error.getCondition() not in UNCOMPUTABLE:
+            raise
+        datasets = ", ".join(mapping.dataset for mapping in shop.mappings(table))
+        raise ConfigError(
+            f"tables.{table.name} of dataset {datasets}: an expression of the shop's YAML cannot be computed for a "
+            f"row: {first_line(error)} — name the type of its column under `types`, and rows of which it does not hold "
+            "are refused one by one; or write try_cast, try_divide … in the expression"
+        ) from error
 
 
 def accepted(mapped: DataFrame) -> DataFrame:
@@ -116,7 +142,7 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
     if not ordered:
         refusal = F.col("_reason").isNotNull()
         mapped = mapped.withColumns({name: F.when(refusal, F.col(name)) for name in ORIGIN[1:]})
-    with reused(mapped) as judged, clean(accepted(judged)) as kept:
+    with computable(job.shop, table), reused(mapped) as judged, clean(accepted(judged)) as kept:
         try:
             written = job.write(kept.select(*table.names), table, **values)
         except ContractBroken as error:

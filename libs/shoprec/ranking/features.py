@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import EMBEDDED
+from shoprec.moments import midnight
 from shoprec.ranking.config import ITEM_COLUMNS, PAIR_COLUMNS, USER_COLUMNS
 from shoprec.ranking.surroundings import KEYS, of_whole_users, surround
 
@@ -87,5 +88,5 @@ def labelled(features: DataFrame, interactions: DataFrame, start: date, horizon:
 def bought_within(interactions: DataFrame, start: date, horizon: int) -> DataFrame:
     """The distinct pairs (user_id, item_id) with a purchase in [start, start + horizon days), days of UTC."""
     end = start + timedelta(days=horizon)
-    during = (F.col("event_at") >= F.lit(start).cast("timestamp")) & (F.col("event_at") < F.lit(end).cast("timestamp"))
+    during = (F.col("event_at") >= midnight(start)) & (F.col("event_at") < midnight(end))
     return interactions.where((F.col("type") == "purchase") & during).select("user_id", "item_id").distinct()

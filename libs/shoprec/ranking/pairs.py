@@ -10,6 +10,8 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.moments import midnight
+
 #: Days that ``pair_recent_days`` looks back.
 RECENT_DAYS = 28
 
@@ -20,7 +22,7 @@ def purchases(interactions: DataFrame, as_of: date) -> DataFrame:
     ``interactions``: event_at, type, user_id, item_id, quantity, amount. Days are those of UTC; ``paid`` is null
     where the shop does not say.
     """
-    before = (F.col("type") == "purchase") & (F.col("event_at") < F.lit(as_of).cast("timestamp"))
+    before = (F.col("type") == "purchase") & (F.col("event_at") < midnight(as_of))
     return interactions.where(before).select(
         "user_id", "item_id", F.datediff(F.lit(as_of), F.to_date("event_at")).alias("age"),
         F.col("quantity").cast("double").alias("units"), F.col("amount").cast("double").alias("paid"),

@@ -8,6 +8,8 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.moments import midnight
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -39,7 +41,7 @@ def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
     :param item_index: item_id, item_idx
     """
     day = F.to_date("event_at")
-    known = (F.col("type") == "purchase") & (F.col("event_at") < F.lit(as_of).cast("timestamp"))
+    known = (F.col("type") == "purchase") & (F.col("event_at") < midnight(as_of))
     lines = interactions.where(known).join(item_index.select("item_id", "item_idx"), on="item_id", how="inner")
     basket = F.coalesce("basket_id", F.concat_ws("/", F.lit("day"), "user_id", day.cast("string")))
     return lines.select("user_id", "item_idx", "market", basket.alias("basket_id"), day.alias("day"))
@@ -51,7 +53,7 @@ def sent_back_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
     :param interactions: user_id, item_id, event_at, type, quantity (< 0 for returns)
     :param item_index: item_id, item_idx
     """
-    moved = F.col("type").isin("purchase", "return") & (F.col("event_at") < F.lit(as_of).cast("timestamp"))
+    moved = F.col("type").isin("purchase", "return") & (F.col("event_at") < midnight(as_of))
     pairs = interactions.where(moved).groupBy("user_id", "item_id")
     returned = F.count_if(F.col("type") == "return") > 0
     back = pairs.agg(F.sum("quantity").alias("kept"), returned.alias("returned")).where("returned AND kept <= 0")
