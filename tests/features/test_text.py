@@ -57,14 +57,16 @@ def test_hashed_vectors_are_of_unit_length_and_near_for_shared_words(spark):
 
 
 def test_a_text_without_a_word_is_a_zero_vector():
-    assert not encoder("hashed", 1, 8)(["& !"]).any()
+    assert not encoder("hashed", 1, 8, "float32")(["& !"]).any()
 
 
-def test_the_pretrained_encoder_understands_and_is_of_unit_length():
-    vectors = encoder("minilm", 1, 2)(["whole milk", "skimmed milk", "motor oil for cars"])
+@pytest.mark.parametrize(("precision", "apart"), [("float32", 1e-5), ("bfloat16", 3e-3)])
+def test_the_pretrained_encoder_understands_and_is_of_unit_length(precision, apart):
+    encode = encoder("minilm", 1, 2, precision)
+    vectors = encode(["whole milk", "skimmed milk", "motor oil for cars"])
     assert vectors.shape == (3, TEXT_WIDTH)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
     # The same text in another company (batch, padding) has the same vector.
-    alone = encoder("minilm", 1, 2)(["whole milk"])
-    assert alone[0] == pytest.approx(vectors[0], abs=1e-5)
+    alone = encode(["whole milk"])
+    assert alone[0] == pytest.approx(vectors[0], abs=apart)

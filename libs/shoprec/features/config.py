@@ -71,3 +71,6 @@ class TextSettings(Settings):
     tasks: int = Field(2, ge=1, le=10_000, description="Spark tasks that encode, each with a model of its own (1 GiB)")
     threads: int = Field(1, ge=1, le=64, description="threads of torch in one task; tasks x threads: the cores")
     batch: int = Field(64, ge=1, le=4096, description="texts a forward pass of the encoder")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of minilm's products; auto: bfloat16 on processors that are made for it, else float32"
+    )

