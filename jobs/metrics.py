@@ -20,11 +20,15 @@ from shoprec.evaluation.measures import coverage, user_values
 from shoprec.evaluation.summary import summary, summary_table
 from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
 from shoprec.job import Job, JobContext, cli
+from shoprec.moments import midnight
 from shoprec.reuse import holding, reused
 from shoprec.runs import latest_run
 
 #: What the figures of all days of judging together go by in the column ``job``.
 TOGETHER = "metrics of all days"
+
+#: Days without a purchase before the day of judging that need no word: those that a shop may be closed.
+MOST_CLOSED_DAYS = 2
 
 
 def run(job: JobContext) -> None:
@@ -78,12 +82,14 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
 
 def _warn_of_missing_days(job: JobContext) -> None:
     """Say so where the end of the horizon was not taken in: what was bought then counts as not bought."""
-    last = job.read(INTERACTIONS).where("type = 'purchase'").agg(F.max(F.to_date("event_at"))).first()[0]
+    # Whatever was known late is there: of that the days are not missing.
+    bought = job.lake.read(INTERACTIONS).where(F.col("event_at") < midnight(job.as_of)).where("type = 'purchase'")
+    last = bought.agg(F.max(F.to_date("event_at"))).first()[0]
     missing = (job.as_of - last).days - 1
-    if missing > 1:
+    if missing > MOST_CLOSED_DAYS:
         job.progress(
-            f"warning: the last purchase known is of {last}: if the shop sold in the {missing} days between it and "
-            f"{job.as_of}, the figures are too low — take those days in by jobs/ingest.py and jobs/interactions.py "
+            f"warning: the last purchase in the lake is of {last}: if the shop sold in the {missing} days between it "
+            f"and {job.as_of}, the figures are too low — take those days in by jobs/ingest.py and jobs/interactions.py "
             "and judge again"
         )
 

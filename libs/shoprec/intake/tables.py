@@ -21,11 +21,8 @@ from shoprec.intake.shop import Shop, TableMapping
 from shoprec.reuse import reused
 
 ReadBronze = Callable[[str], DataFrame]
-#: What Spark calls a value that an expression cannot be computed for.
-UNCOMPUTABLE = (
-    "CAST_INVALID_INPUT", "CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "DIVIDE_BY_ZERO", "CANNOT_PARSE_TIMESTAMP",
-    "DATETIME_OVERFLOW", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "INVALID_ARRAY_INDEX",
-)  # fmt: skip
+#: How the state (SQLSTATE) of an error begins that says of a value that it does not fit: "data exception".
+DATA_EXCEPTION = "22"
 
 Clean = Callable[[DataFrame], AbstractContextManager[DataFrame]]
 
@@ -54,13 +51,15 @@ def computable(shop: Shop, table: Table) -> Iterator[None]:
     try:
         yield
     except PySparkException as error:
-        if error.getCondition() not in UNCOMPUTABLE:
+        if not (error.getSqlState() or "").startswith(DATA_EXCEPTION):
             raise
-        datasets = ", ".join(mapping.dataset for mapping in shop.mappings(table))
+        datasets = ", ".join(dict.fromkeys(mapping.dataset for mapping in shop.mappings(table)))
+        context = error.getQueryContext()
+        near = f", at {context[0].fragment()!r}" if context and context[0].fragment() else ""
         raise ConfigError(
             f"tables.{table.name} of dataset {datasets}: an expression of the shop's YAML cannot be computed for a "
-            f"row: {first_line(error)} — name the type of its column under `types`, and rows of which it does not hold "
-            "are refused one by one; or write try_cast, try_divide … in the expression"
+            f"row{near}: {first_line(error)} — where it is a cast, name the type of its column under `types`, and rows "
+            "that do not hold it are refused one by one; else write try_divide, try_add, try_element_at … for it"
         ) from error
 
 

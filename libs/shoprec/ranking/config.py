@@ -50,8 +50,9 @@ class RankingConfig(Settings):
     )
     folds: int = Field(2, ge=2, le=5, description="parts of users, and of items, for the cross-fitted figures, 2 to 5")
     workers: int = Field(
-        2, ge=1, le=256, description="Spark tasks that train together; each needs a free core, 1 to 256"
-    )
+        2, ge=1, le=256,
+        description="Spark tasks that train together, each on a core of its own, 1 to 256; 1: one task holds all rows",
+    )  # fmt: skip
     trees: int = Field(150, ge=1, le=2000, description="boosting rounds, 1 to 2000")
     depth: int = Field(4, ge=1, le=12, description="levels of a tree, 1 to 12")
     learning_rate: float = Field(0.05, gt=0, le=1, description="share of each tree's correction that is kept, up to 1")

@@ -108,7 +108,7 @@ def _cross_fitted(
 ) -> list[Ranker]:
     """The rankers of every cell of users and items, who learnt without both: number = cell · parts + part."""
     cells = list(itertools.product(range(settings.folds), repeat=2))
-    progress(f"learns {len(cells)} times, each without the users of one fold and the items of one")
+    progress(f"learns {len(cells) * len(parts)} times, each without the users of one fold and the items of one")
     others = [sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item)) for user, item in cells]
     return _learnt(others, parts, names, seed, settings)
 

@@ -1,4 +1,4 @@
-"""Learning the ranker: gradient boosted trees on the candidates of an earlier day, by XGBoost's Spark estimator.
+"""Learning the ranker: gradient boosted trees on the candidates of an earlier day, by XGBoost on Spark.
 
 Candidates without a purchase are thinned by a hash of their key, and those that stay weigh as many as they stand for,
 so that the thinning changes no expected count and the probabilities stay what they were.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 import xgboost
+from pyspark import TaskContext
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBClassifier
@@ -20,6 +21,9 @@ from shoprec.ranking.offset import Offset
 from shoprec.ranking.ranker import matrix_of
 
 _HASH_STEPS = 1_000_000
+
+#: What learning in one task gives.
+_MADE = pa.schema([("rows", pa.int64()), ("bought", pa.int64()), ("booster", pa.binary())])
 
 # The job tells how far it is; the estimator would add its parameters to that.
 logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
@@ -83,9 +87,8 @@ def train(
     :param offset: log-odds that the trees add to; without it they begin at the share of purchases
     :raises ContractBroken: there is nothing to tell apart: no row, or rows of one label only
     """
-    more: dict[str, object] = {}
     if offset is not None:
-        rows, more = rows.withColumn("offset", offset.column), {"base_margin_col": "offset"}
+        rows = rows.withColumn("offset", offset.column)
     parameters = {
         "n_estimators": settings.trees,
         "max_depth": settings.depth,
@@ -102,7 +105,9 @@ def train(
         return _in_one_task(rows, names, parameters)
     counts = rows.agg(F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("bought")).first()
     _check(counts["rows"], counts["bought"])
-    columns = {"features_col": list(names), "label_col": "label", "weight_col": "weight", **more}
+    columns = {"features_col": list(names), "label_col": "label", "weight_col": "weight"}
+    if offset is not None:
+        columns["base_margin_col"] = "offset"
     estimator = SparkXGBClassifier(num_workers=settings.workers, verbose=False, **columns, **parameters)
     return bytes(estimator.fit(rows).get_booster().save_raw("json"))
 
@@ -117,16 +122,18 @@ def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str,
     def learn(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         matrix = np.vstack([np.empty((0, len(columns)), np.float32), *(matrix_of(batch, columns) for batch in batches)])
         features_NF, (label_N, weight_N, *offset) = matrix[:, : len(names)], matrix[:, len(names) :].T
-        bought, booster = int(label_N.sum()), None
+        bought, booster = np.count_nonzero(label_N), None
         if 0 < bought < len(matrix):
-            model = xgboost.XGBClassifier(n_jobs=1, **parameters)
+            model = xgboost.XGBClassifier(n_jobs=TaskContext.get().cpus(), **parameters)
             model.fit(features_NF, label_N, sample_weight=weight_N, base_margin=offset[0] if offset else None)
             booster = bytes(model.get_booster().save_raw("json"))
-        yield pa.RecordBatch.from_pydict({"rows": [len(matrix)], "bought": [bought], "booster": [booster]})
+        yield pa.RecordBatch.from_pylist([{"rows": len(matrix), "bought": bought, "booster": booster}], schema=_MADE)
 
-    made = rows.select(*columns).coalesce(1).mapInArrow(learn, "rows long, bought long, booster binary").collect()[0]
-    _check(made["rows"], made["bought"])
-    return bytes(made["booster"])
+    made = rows.select(*columns).coalesce(1).mapInArrow(learn, "rows long, bought long, booster binary").collect()
+    # Of what Spark knows to be empty no task is made.
+    count, bought, booster = made[0] if made else (0, 0, None)
+    _check(count, bought)
+    return bytes(booster)
 
 
 def _check(rows: int, bought: int) -> None:

@@ -85,7 +85,7 @@ class Ranker:
         """
         if not len(matrix):
             return matrix
-        # The columns are in the order of ``names``, whether the booster knows names (trained on Spark) or not.
+        # The columns are in the order of ``names``, whether the booster knows names or not.
         offsets = self._offsets(matrix)
         data = xgboost.DMatrix(matrix, base_margin=offsets, missing=np.nan, nthread=1)
         made = self._booster.predict(data, pred_contribs=True, approx_contribs=True, validate_features=False)[:, :-1]
