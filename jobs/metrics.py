@@ -18,9 +18,8 @@ from shoprec.evaluation.intervals import figures
 from shoprec.evaluation.lists import judged_lists, subject_lists, top_items
 from shoprec.evaluation.measures import coverage, user_values
 from shoprec.evaluation.summary import summary, summary_table
-from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, truth
+from shoprec.evaluation.truth import activity_bounds, buyers, item_facts, last_purchase, truth
 from shoprec.job import Job, JobContext, cli
-from shoprec.moments import midnight
 from shoprec.reuse import holding, reused
 from shoprec.runs import latest_run
 
@@ -82,9 +81,8 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
 
 def _warn_of_missing_days(job: JobContext) -> None:
     """Say so where the end of the horizon was not taken in: what was bought then counts as not bought."""
-    # Whatever was known late is there: of that the days are not missing.
-    bought = job.lake.read(INTERACTIONS).where(F.col("event_at") < midnight(job.as_of)).where("type = 'purchase'")
-    last = bought.agg(F.max(F.to_date("event_at"))).first()[0]
+    # Of the whole lake: the days of what was known late are there.
+    last = last_purchase(job.lake.read(INTERACTIONS), job.as_of)
     missing = (job.as_of - last).days - 1
     if missing > MOST_CLOSED_DAYS:
         job.progress(

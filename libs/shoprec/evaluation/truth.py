@@ -26,6 +26,15 @@ def truth(interactions: DataFrame, lists_day: date, judged_until: date) -> DataF
     )
 
 
+def last_purchase(interactions: DataFrame, judged_until: date) -> date | None:
+    """The day of the last purchase before ``judged_until``, whenever it was known; None where there is none.
+
+    ``interactions``: event_at, type. Later days were not taken in, or nothing was sold in them.
+    """
+    bought = interactions.where((F.col("type") == "purchase") & (F.col("event_at") < midnight(judged_until)))
+    return bought.agg(F.max(F.to_date("event_at"))).first()[0]
+
+
 def buyers(truth: DataFrame, user_index: DataFrame) -> DataFrame:
     """The users who bought something in the judged days: whose lists can be judged, where lists could be made.
 

@@ -21,10 +21,10 @@ from shoprec.intake.shop import Shop, TableMapping
 from shoprec.reuse import reused
 
 ReadBronze = Callable[[str], DataFrame]
+Clean = Callable[[DataFrame], AbstractContextManager[DataFrame]]
+
 #: How the state (SQLSTATE) of an error begins that says of a value that it does not fit: "data exception".
 DATA_EXCEPTION = "22"
-
-Clean = Callable[[DataFrame], AbstractContextManager[DataFrame]]
 
 
 def map_table(shop: Shop, table: Table, read_bronze: ReadBronze) -> DataFrame | None:
