@@ -113,7 +113,7 @@ def train(
 
 
 def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str, object]) -> bytes:
-    """As the estimator would with one worker, without its barriers: each of its three lets a core wait for a second.
+    """As the estimator would with one worker, without its barriers, which let a core wait for seconds.
 
     The task holds all rows: 4 bytes for each row and column, twice.
     """
