@@ -10,7 +10,7 @@ from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.collectives import Alone, broadcast_facts
 from shoprec.training.config import TrainingConfig
 from shoprec.training.lanes import Lanes
-from shoprec.training.loop import History, exchange, facts_of, now_and_then, train
+from shoprec.training.loop import History, exchange, facts_of, train
 from shoprec.training.storage import Folder
 
 ROWS = 20
@@ -147,13 +147,3 @@ def test_facts_travel_as_they_are():
     facts = {"ä": [1, None, 0.1], "b": "x" * 1000}
     assert broadcast_facts(Alone(), facts, torch.device("cpu")) == facts
     assert broadcast_facts(Alone(), None, torch.device("cpu")) is None
-
-
-def test_what_happens_often_is_told_now_and_then(monkeypatch):
-    told, now = [], [100.0]
-    monkeypatch.setattr("shoprec.training.loop.time.monotonic", lambda: now[0])
-    often = now_and_then(told.append)
-    for second in range(17):
-        now[0] = 100.0 + second
-        often({"second": second})
-    assert told == [{"second": 6}, {"second": 12}]

@@ -14,10 +14,9 @@ import shoprec
 from shoprec import errors
 from shoprec.errors import ShoprecError
 from shoprec.training.config import TrainingConfig
-from shoprec.training.loop import Report
+from shoprec.training.reports import Report, heard
 from shoprec.training.storage import Folder
 from shoprec.training.supervise import Ended, supervise
-from shoprec.training.worker import REPORT, find, run_here, work
 
 
 def launch(function: str, arguments: dict[str, Any], config: TrainingConfig, folder: Folder, report: Report) -> dict:
@@ -29,6 +28,8 @@ def launch(function: str, arguments: dict[str, Any], config: TrainingConfig, fol
     :raises ShoprecError: a rank failed, was killed or stopped; of the rank's own class where that is one of ours
     """
     if config.launcher == "in_process":
+        from shoprec.training.worker import find, run_here  # noqa: PLC0415 - loads torch, which a driver does without
+
         return run_here(find(function), arguments, config, report)
     for old in ("result.json", "errors"):
         folder.delete(old)
@@ -77,17 +78,18 @@ def _environment(config: TrainingConfig) -> dict[str, str]:
 
 
 def _listener(report: Report) -> Callable[[str], bool]:
-    def heard(line: str) -> bool:
-        # Launchers put the rank before the line, as in "[1,0]<stdout>:".
-        _, mark, content = line.partition(REPORT)
-        if mark:
-            report(json.loads(content))
-        return bool(mark)
+    def listen(line: str) -> bool:
+        told = heard(line)
+        if told is not None:
+            report(told)
+        return told is not None
 
-    return heard
+    return listen
 
 
 def _on_spark(config: TrainingConfig, folder: Folder) -> None:
+    from shoprec.training.worker import work  # noqa: PLC0415 - loads torch, which other launchers' drivers do without
+
     environment = {"HOROVOD_GLOO_TIMEOUT_SECONDS": str(config.hang_s), "OMP_NUM_THREADS": str(config.threads)}
     try:
         if config.launcher == "horovod_spark":

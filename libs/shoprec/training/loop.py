@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,24 +15,7 @@ from shoprec.training.collectives import Collectives, broadcast_facts
 from shoprec.training.config import TrainingConfig
 from shoprec.training.lanes import Lanes
 from shoprec.training.optimisers import Optimisers
-
-#: Seconds between two signs of life.
-SIGN_OF_LIFE_S = 5.0
-
-Report = Callable[[dict[str, Any]], None]
-
-
-def now_and_then(report: Report) -> Report:
-    """``report`` for what happens often: it passes on what it is told at most every ``SIGN_OF_LIFE_S`` seconds."""
-    spoke = time.monotonic()
-
-    def often(facts: dict[str, Any]) -> None:
-        nonlocal spoke
-        if time.monotonic() - spoke > SIGN_OF_LIFE_S:
-            spoke = time.monotonic()
-            report(facts)
-
-    return often
+from shoprec.training.reports import Report, now_and_then
 
 
 class Trainable(Protocol):

@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import socket
-import sys
 import threading
 import time
 import traceback
@@ -18,11 +17,8 @@ import torch
 from shoprec.errors import ConfigError
 from shoprec.training.collectives import Alone, Collectives
 from shoprec.training.config import TrainingConfig
-from shoprec.training.loop import Report
+from shoprec.training.reports import Report, printed
 from shoprec.training.storage import Folder
-
-#: A line of standard output that starts so carries a report of rank 0 to the driver, as JSON.
-REPORT = "@shoprec "
 
 #: Seconds between two looks at whether the driver still lives.
 WATCH_S = 1.0
@@ -71,7 +67,7 @@ def work(uri: str, kind: str) -> None:
     collectives = None
     try:
         collectives = join(kind, config)
-        report = _print_report if collectives.rank == 0 else _ignore
+        report = printed if collectives.rank == 0 else _ignore
         report({"kind": "start", "ranks": collectives.size})
         rank = Rank(collectives, choose_device(config, collectives), report)
         result = find(task["function"])(rank, task["arguments"])
@@ -132,11 +128,6 @@ def _alive(pid: int, created: float) -> bool:
         return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def _print_report(facts: dict[str, Any]) -> None:
-    sys.stdout.write(REPORT + json.dumps(facts) + "\n")
-    sys.stdout.flush()
 
 
 def _ignore(facts: dict[str, Any]) -> None:

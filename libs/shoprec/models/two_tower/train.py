@@ -15,9 +15,10 @@ from shoprec.models.two_tower.tensors import Columns, Items, load_items, load_us
 from shoprec.models.two_tower.validation import load_held_out
 from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
-from shoprec.training.loop import Report, facts_of, now_and_then, train
+from shoprec.training.loop import facts_of, train
 from shoprec.training.memory import check_fits
 from shoprec.training.reader import Snapshot, column
+from shoprec.training.reports import Report, now_and_then
 from shoprec.training.storage import Folder
 from shoprec.training.weights import write_weights
 from shoprec.training.worker import Rank
