@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.core import Column, Table
 from shoprec.errors import ContractBroken
+from shoprec.hashes import counted
 
 _NUMBER = re.compile(r"\b(tinyint|smallint|bigint|int|long|float|double|decimal\(\d+,\d+\))(?![\w(])")
 
@@ -114,11 +115,9 @@ def _counted(table: Table, rows: DataFrame, broken: SparkColumn) -> tuple[int, i
 
     Equal keys have equal hashes, so as many hashes as rows prove the key unique.
     """
-    # Shuffled before they are grouped: nearly every hash is a group of its own.
-    hashed = rows.select(F.xxhash64(*table.key).alias("key"), broken.cast("long").alias("broken")).repartition("key")
-    keys = hashed.groupBy("key").agg(F.count(F.lit(1)).alias("rows"), F.sum("broken").alias("broken"))
-    found = keys.agg(F.sum("rows").alias("rows"), F.count("key").alias("keys"), F.sum("broken").alias("broken")).first()
-    return found["rows"] or 0, found["keys"], found["broken"] or 0
+    hashes = rows.select(F.xxhash64(*table.key).alias("key"), broken.alias("broken"))
+    found = counted(hashes).agg(*(F.coalesce(F.sum(name), F.lit(0)) for name in ("rows", "keys", "marked"))).first()
+    return tuple(found)
 
 
 def _repeated(table: Table, rows: DataFrame) -> list[str]:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.hashes import repeated
+
 #: Names of the columns that order deliveries, first to last.
 DELIVERY: tuple[str, ...] = ("_ingestion_id", "_file", "_row", "_occurrence")
 
@@ -24,15 +26,12 @@ def split(rows: DataFrame, *keys: str) -> Iterator[tuple[DataFrame, DataFrame]]:
     block and, while they are few, as in clean data, sent to all tasks; else the rows are shuffled to them.
     """
     hashed = rows.withColumn(_HASH, F.xxhash64(*keys))
-    # Nearly every hash is a group of its own. Left to itself Spark counts them before the shuffle too, in maps as large
-    # as all of them, which spill; shuffled first, into more parts than usual, each part's map is small.
     parts = 4 * int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    counted = hashed.select(_HASH).repartition(parts, _HASH).groupBy(_HASH).count()
-    repeated = counted.where("count > 1").select(_HASH).persist()
+    several = repeated(hashed.select(_HASH), parts).persist()
     try:
-        found = F.broadcast(repeated) if repeated.count() <= _SENT else repeated.hint("shuffle_hash")
+        found = F.broadcast(several) if several.count() <= _SENT else several.hint("shuffle_hash")
         single = hashed.join(found, on=_HASH, how="left_anti").drop(_HASH)
         rest = hashed.join(found, on=_HASH, how="left_semi").drop(_HASH)
         yield single, rest
     finally:
-        repeated.unpersist()
+        several.unpersist()

@@ -1,0 +1,22 @@
+"""Hashes that repeat, against counts by hand and by NumPy."""
+
+import numpy as np
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from shoprec.hashes import counted, repeated
+
+
+def test_hashes_that_repeat_are_found_once_each(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(7,), (7,), (7,), (-(2**63),), (-(2**63),), (1,), (2**63 - 1,)], "h long")
+    assert sorted(row["h"] for row in repeated(rows, 3).collect()) == [-(2**63), 7]
+    assert repeated(rows.limit(0), 3).collect() == []
+
+
+def test_counts_are_those_of_all_rows_however_they_are_dealt(spark: SparkSession) -> None:
+    values = np.random.default_rng(0).integers(0, 700, 1000)
+    rows = spark.createDataFrame([(int(value), bool(value % 7 == 0)) for value in values], "h long, odd boolean")
+    sums = [F.sum(name) for name in ("rows", "keys", "marked")]
+    for spread in (rows, rows.repartition(5)):
+        assert tuple(counted(spread).agg(*sums).first()) == (1000, len(set(values)), int((values % 7 == 0).sum()))
+    assert repeated(rows.select("h"), 2).count() == int((np.unique(values, return_counts=True)[1] > 1).sum())
