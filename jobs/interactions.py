@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from shoprec.cleaning.events import touched_months, versions_of_events
 from shoprec.cleaning.repeated import split
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
-from shoprec.intake.tables import accepted, computable, map_table, settle, taken_in_before
+from shoprec.intake.tables import accepted, computable, map_table, refused, settle, taken_in_before
 from shoprec.job import Job, JobContext, cli
 from shoprec.reuse import reused
 
@@ -24,7 +24,7 @@ def run(job: JobContext) -> None:
                 kept = rows.withColumnRenamed("_dataset", "source").select(*INTERACTIONS.names)
                 job.write(kept, INTERACTIONS, month=months)
         standing = job.lake.read(INTERACTIONS).groupBy("source").count().collect()
-        settle(job, INTERACTIONS, judged, {row["source"]: row["count"] for row in standing})
+        settle(job, INTERACTIONS, judged, refused(judged), {row["source"]: row["count"] for row in standing})
 
 
 def _months(job: JobContext, events: DataFrame) -> list[str]:

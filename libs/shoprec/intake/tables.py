@@ -127,7 +127,7 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
     """Make the whole of a silver table out of bronze; nothing where nothing that decides it changed since.
 
     :param clean: of the accepted rows, what the table is to hold: its columns and ``_dataset``, used within its block
-    :param ordered: whether ``clean`` goes by the order of deliveries; if not, only refused rows keep where they lay
+    :param ordered: whether ``clean`` goes by the order of deliveries; if not, it is not told where rows lay
     :param values: the slice that is replaced, where the table has one
     :returns: False where the shop maps no dataset onto the table: then nothing was done
     :raises ContractBroken: rows were lost or added on the way, or do not hold the contract; the table is as it was
@@ -138,17 +138,18 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
     if _is_current(job, table):
         job.progress(f"nothing that {table.name} is made of changed since it was made")
         return True
-    if not ordered:
-        refusal = F.col("_reason").isNotNull()
-        mapped = mapped.withColumns({name: F.when(refusal, F.col(name)) for name in ORIGIN[1:]})
-    with computable(job.shop, table), reused(mapped) as judged, clean(accepted(judged)) as kept:
+    # Refused rows are few, or none: where order does not count, they are mapped once more sooner than all are held with
+    # where they lay.
+    held = mapped if ordered else mapped.drop(*ORIGIN[1:], "_raw")
+    with computable(job.shop, table), reused(held) as judged, clean(accepted(judged)) as kept:
+        refusals = refused(judged if ordered else mapped)
         try:
             written = job.write(kept.select(*table.names), table, **values)
         except ContractBroken as error:
             # Quarantine is written last, and would not say it.
-            error.args = (f"{error}{commonest_reasons(refused(judged), before=' — refused before: ')}",)
+            error.args = (f"{error}{commonest_reasons(refusals, before=' — refused before: ')}",)
             raise
-        settle(job, table, judged, _standing(kept, job.shop.mappings(table), written))
+        settle(job, table, judged, refusals, _standing(kept, job.shop.mappings(table), written))
     return True
 
 
@@ -176,15 +177,15 @@ def _standing(kept: DataFrame, mappings: Sequence[TableMapping], written: int) -
     return standing | {first: written - sum(standing.values())}
 
 
-def settle(job: SilverJob, table: Table, judged: DataFrame, standing: Mapping[str, int]) -> None:
+def settle(job: SilverJob, table: Table, judged: DataFrame, refusals: DataFrame, standing: Mapping[str, int]) -> None:
     """Write what ``table`` refused to silver.quarantine and where all rows went to silver.reconciliation, last of all.
 
     :param judged: all rows with their verdicts
+    :param refusals: what ``refused`` gives of them
     :param standing: how many rows of each dataset stand in the table
     :raises ContractBroken: rows were lost or added on the way
     """
     made = accounts(job.shop, table, judged, standing, job.read_bronze)
-    refusals = refused(judged)
     if not any(account.refused for account in made):
         refusals = judged.sparkSession.createDataFrame([], refusals.schema)
     job.write(refusals, QUARANTINE, table=table.name)
