@@ -52,7 +52,8 @@ def _pair_rows(job: JobContext, known: DataFrame, as_of: date, users: Column) ->
     candidates = job.read(CANDIDATES, as_of=as_of, source=list(settings.sources)).where(users)
     vectors = (job.read(table, as_of=as_of) for table in (USER_EMBEDDINGS, ITEM_EMBEDDINGS))
     matched = matches(candidates, *vectors, matched_by(settings.sources))
-    paired = pairs(candidates, matched, purchases(known.where(users), as_of), settings.sources, settings.half_life_days)
+    bought = purchases(known.where(users), as_of, job.horizon)
+    paired = pairs(candidates, matched, bought, settings.sources, settings.half_life_days, job.horizon)
     return pair_rows(paired, *(job.read(table, as_of=as_of) for table in (USER_INDEX, USER_PROFILES, ITEM_FEATURES)))
 
 

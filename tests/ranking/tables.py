@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shoprec.ranking.config import ITEM_COLUMNS, USER_COLUMNS
+from shoprec.ranking.config import (
+    DAYS,
+    DAYS_MEMORIES,
+    ITEM_COLUMNS,
+    PERIODS_MEMORIES,
+    USER_COLUMNS,
+    VISITS,
+    VISITS_MEMORIES,
+)
 from shoprec.ranking.features import feature_names, matched_by
 
 SOURCES = ("als", "buy_again")
@@ -17,7 +25,14 @@ def user_rows(*rows: dict[str, Any]) -> pa.Table:
     columns = {
         **dict.fromkeys(("user_id", "item_id", "market"), (pa.string(), None)),
         **dict.fromkeys(("department", "category", "subcategory", "brand", "tie"), (pa.int64(), None)),
-        **dict.fromkeys(("proposals", "pair_days", "pair_recent_days"), (pa.int64(), 0)),
+        **dict.fromkeys(("proposals", "pair_days"), (pa.int64(), 0)),
+        **dict.fromkeys((f"pair_days_{n}" for n in DAYS), (pa.int64(), 0)),
+        **dict.fromkeys((f"pair_last_visits_{n}" for n in VISITS), (pa.int64(), 0)),
+        **dict.fromkeys((f"pair_decayed_{n}" for n in DAYS_MEMORIES), (pa.float64(), 0.0)),
+        **dict.fromkeys((f"pair_habit_{n}" for n in VISITS_MEMORIES), (pa.float64(), 0.0)),
+        **dict.fromkeys((f"pair_periods_{n}" for n in PERIODS_MEMORIES), (pa.float64(), 0.0)),
+        **dict.fromkeys(("pair_last_gap", "pair_visits", "pair_first_visits"), (pa.int32(), None)),
+        "pair_period_rate": (pa.float64(), None),
         **{f"score_{source}": (pa.float64(), None) for source in SOURCES},
         **{f"rank_{source}": (pa.int32(), None) for source in SOURCES},
         **{f"match_{model}": (pa.float32(), None) for model in matched_by(SOURCES)},

@@ -51,7 +51,7 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
 def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], dict]:
     candidates, index, profiles, items = tables
     matched = candidates.select("user_id", "item_id", F.lit(0.5).cast("float").alias("match_als")).distinct()
-    paired = pairs(candidates, matched, purchases(interactions, DAY), SOURCES, 60.0)
+    paired = pairs(candidates, matched, purchases(interactions, DAY, 14), SOURCES, 60.0, 14)
     rows = pair_rows(paired, index, profiles, items)
     return {(row["user_id"], row["item_id"]): row.asDict() for row in features(rows, SOURCES).collect()}
 

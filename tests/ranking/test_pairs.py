@@ -40,8 +40,9 @@ def _pairs(spark: SparkSession, events: DataFrame) -> list[dict]:
         [("u", "bread", 0.25), ("u", "jam", None), ("v", "jam", -2.0)],
         "user_id string, item_id string, match_als float",
     )
-    rows = pairs(candidates, matched, purchases(events, AS_OF), ("als", "buy_again"), half_life_days=20.0).collect()
-    return [row.asDict() for row in rows]
+    bought = purchases(events, AS_OF, horizon=14)
+    made = pairs(candidates, matched, bought, ("als", "buy_again"), half_life_days=20.0, horizon=14)
+    return [row.asDict() for row in made.collect()]
 
 
 def test_one_row_a_pair(made: dict) -> None:
@@ -75,18 +76,43 @@ def test_what_is_bought_and_not_proposed_stays_for_the_sums(made: dict) -> None:
 def test_purchases_by_hand(made: dict) -> None:
     """Bread on three days: 2 (two baskets), 22 and 60 days before 1 March; later ones and returns do not count."""
     bread = made["u", "bread"]
-    assert [bread[n] for n in ("pair_days", "pair_recent_days", "pair_age", "pair_first_age")] == [3, 2, 2, 60]
-    assert bread["pair_decayed"] == pytest.approx(0.5 ** (2 / 20) + 0.5 ** (22 / 20) + 0.5 ** (60 / 20))
+    assert [bread[n] for n in ("pair_days", "pair_age", "pair_first_age", "pair_last_gap")] == [3, 2, 60, 20]
+    assert [bread[f"pair_days_{n}"] for n in (7, 14, 28, 56, 91)] == [1, 1, 2, 2, 3]
+    for name, half_life in (("pair_decayed", 20), ("pair_decayed_14", 14), ("pair_decayed_30", 30)):
+        assert bread[name] == pytest.approx(sum(0.5 ** (age / half_life) for age in (2, 22, 60)))
     assert (bread["units"], bread["paid"]) == (5.0, 10.0)
+
+
+def test_visits_by_hand(made: dict) -> None:
+    """The user came 2, 22, 28 and 60 days ago, and bought bread the first, second and fourth of these times."""
+    bread, milk = made["u", "bread"], made["u", "milk"]
+    assert [bread[n] for n in ("pair_visits", "pair_first_visits")] == [0, 3]
+    assert [milk[n] for n in ("pair_visits", "pair_first_visits")] == [2, 2]
+    assert [bread[f"pair_last_visits_{n}"] for n in (1, 3, 5, 10, 20)] == [1, 2, 3, 3, 3]
+    for n in (5, 40):
+        assert bread[f"pair_habit_{n}"] == pytest.approx(1 + 0.5 ** (1 / n) + 0.5 ** (3 / n))
+
+
+def test_periods_by_hand(made: dict) -> None:
+    """Days 2, 22 and 60 lie in the periods 0, 1 and 4 of 14 days, of which five have begun since the first purchase."""
+    bread = made["u", "bread"]
+    assert bread["pair_period_rate"] == pytest.approx(3 / 6)
+    assert bread["pair_periods_80"] == pytest.approx(1 + 0.8 + 0.8**4)
+    assert bread["pair_periods_90"] == pytest.approx(1 + 0.9 + 0.9**4)
+
+
+def test_a_period_counts_once(spark: SparkSession) -> None:
+    """Days 1 and 14 lie in one period of 14 days, day 15 in the next."""
+    days = [datetime(2024, 2, 29), datetime(2024, 2, 16), datetime(2024, 2, 15)]
+    events = spark.createDataFrame([(day, "purchase", "u", "bread", 1, 1.0) for day in days], EVENTS)
+    rows = {row["age"]: row for row in purchases(events, AS_OF, horizon=14).collect()}
+    assert {age: row["opens"] for age, row in rows.items()} == {1: False, 14: True, 15: True}
+    assert {age: row["gap"] for age, row in rows.items()} == {1: 13, 14: 1, 15: None}
 
 
 def test_never_bought(made: dict) -> None:
     """Jam was bought on the as-of date, which is not before it."""
     jam = made["u", "jam"]
-    assert [jam[n] for n in ("pair_days", "pair_recent_days", "pair_decayed", "pair_age", "pair_first_age")] == [
-        0,
-        0,
-        0,
-        None,
-        None,
-    ]
+    assert [jam[n] for n in ("pair_days", "pair_days_28", "pair_decayed", "pair_habit_5", "pair_periods_80")] == [0] * 5
+    unknown = ("pair_age", "pair_first_age", "pair_last_gap", "pair_visits", "pair_first_visits", "pair_period_rate")
+    assert [jam[n] for n in unknown] == [None] * 6

@@ -15,13 +15,13 @@ from tests.ranking.tables import NAMES, SOURCES, by_item, user_rows
 BREAD = {
     "item_id": "bread", "proposals": 2, "department": 1, "category": 10, "subcategory": 100, "brand": 7,
     "score_als": 2.0, "rank_als": 2, "score_buy_again": 0.9, "rank_buy_again": 1,
-    "pair_days": 2, "pair_recent_days": 2, "pair_decayed": 1.5, "pair_age": 3, "pair_first_age": 13, "units": 3.0,
-    "paid": 6.0, "item_price": 3.0, "item_price_level": 0.5, "item_repurchase_days": 6.0, "user_price_level": 0.2,
-    "user_baskets": 8, "user_gap_days": 4.0,
+    "pair_days": 2, "pair_visits": 1, "pair_first_visits": 3, "pair_decayed": 1.5, "pair_age": 3, "pair_first_age": 13,
+    "units": 3.0, "paid": 6.0, "item_price": 3.0, "item_price_level": 0.5, "item_repurchase_days": 6.0,
+    "user_price_level": 0.2, "user_baskets": 8, "user_baskets_91d": 6, "user_gap_days": 4.0,
 }  # fmt: skip
 MILK = {
     "item_id": "milk", "department": 1, "category": 10, "subcategory": 101,
-    "pair_days": 1, "pair_recent_days": 1, "pair_decayed": 0.5, "pair_age": 1, "pair_first_age": 1, "units": 1.0,
+    "pair_days": 1, "pair_decayed": 0.5, "pair_age": 1, "pair_first_age": 1, "units": 1.0,
     "paid": 2.0,
 }  # fmt: skip
 JAM = {
@@ -49,6 +49,10 @@ def test_bought_and_proposed() -> None:
         "pair_spend_share": 0.75,  # 6 of 8
         "pair_visits_missed": 0.5,  # bought 3 days ago, last visit 1 day ago, a visit every 4 days
         "pair_visit_share": 0.25,
+        "pair_visit_gap": 2,  # (3 - 1) / (2 - 1)
+        "pair_visit_rate": 0.5,  # 2 of the last 4 visits
+        "pair_expected": 3,  # half of 6
+        "pair_habit_share": 1.0,  # of what buy_again says of all, all
         "department_affinity": 1.0, "category_affinity": 1.0, "subcategory_affinity": 0.75, "brand_affinity": 0.75,
         "category_days": 3, "category_items": 2, "category_age": 1, "category_part": 0.75,
         "subcategory_days": 2, "subcategory_age": 3, "subcategory_part": 1.0, "brand_days": 2,

@@ -23,13 +23,30 @@ ITEM_COLUMNS: tuple[str, ...] = (
 #: What buy_again says of a pair, on its own scale, which is the same for all users and days.
 HABIT = "pair_habit"
 
-#: What a user's own purchases say of one item; ranking.pairs explains each.
+#: Spans of days before the as-of date in which a pair's purchases are counted.
+DAYS = (7, 14, 28, 56, 91)
+
+#: Numbers of the user's latest visits among which those with the item are counted.
+VISITS = (1, 3, 5, 10, 20)
+
+#: Days, and visits of the user, after which a purchase counts half, beside the setting: short and long memories.
+DAYS_MEMORIES = (14, 30)
+VISITS_MEMORIES = (5, 40)
+
+#: Percentages: what a period as long as a horizon counts of the one that followed it.
+PERIODS_MEMORIES = (80, 90)
+
+#: What a user's own purchases say of one item; ranking.pairs explains those of the pair, ranking.surroundings the rest.
 PAIR_COLUMNS: tuple[str, ...] = (
-    HABIT, "pair_days", "pair_recent_days", "pair_decayed", "pair_age", "pair_first_age", "pair_gap", "pair_overdue",
-    "pair_item_overdue", "pair_units", "pair_spend_share", "pair_visits_missed", "pair_visit_share",
-    "department_affinity", "category_affinity", "category_days", "category_age", "category_items", "category_part",
-    "subcategory_affinity", "subcategory_days", "subcategory_age", "subcategory_part", "brand_affinity", "brand_days",
-    "price_ratio", "price_gap",
+    HABIT, "pair_days", *(f"pair_days_{n}" for n in DAYS),
+    "pair_decayed", *(f"pair_decayed_{n}" for n in DAYS_MEMORIES),
+    "pair_age", "pair_first_age", "pair_gap", "pair_last_gap", "pair_overdue", "pair_item_overdue",
+    "pair_visits", *(f"pair_last_visits_{n}" for n in VISITS), *(f"pair_habit_{n}" for n in VISITS_MEMORIES),
+    "pair_visit_gap", "pair_visit_rate", "pair_visits_missed", "pair_visit_share", "pair_expected",
+    "pair_period_rate", *(f"pair_periods_{n}" for n in PERIODS_MEMORIES), "pair_habit_share",
+    "pair_units", "pair_spend_share", "department_affinity", "category_affinity", "category_days", "category_age",
+    "category_items", "category_part", "subcategory_affinity", "subcategory_days", "subcategory_age",
+    "subcategory_part", "brand_affinity", "brand_days", "price_ratio", "price_gap",
 )  # fmt: skip
 
 

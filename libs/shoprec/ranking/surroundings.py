@@ -79,6 +79,7 @@ def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa
     with np.errstate(divide="ignore", invalid="ignore"):
         made |= _ratios(made, given, user_N, user_N[chosen])
         made[HABIT] = made.get("score_buy_again", np.full(len(chosen), np.nan))
+        made["pair_habit_share"] = made[HABIT] / np.bincount(user_N[chosen], np.nan_to_num(made[HABIT]))[user_N[chosen]]
         for source in sources:
             made[f"score_{source}"] = _place(made[f"score_{source}"], user_N[chosen])
     made["best_rank"] = np.fmin.reduce(np.stack([made[f"rank_{source}"] for source in sources]))
@@ -149,6 +150,8 @@ def _ratios(
     last_visit = _least(given["pair_age"], user_N)[user_C]
     days, age = made["pair_days"], made["pair_age"]
     gap = np.where(days >= 2, (made["pair_first_age"] - age) / (days - 1), np.nan)
+    visits, first_visits = made["pair_visits"], made["pair_first_visits"]
+    visit_rate = days / (first_visits + 1)
     return {
         **{f"{level}_affinity": made[f"{level}_decayed"] / decayed for level in _LEVELS},
         **{f"{level}_part": made["pair_decayed"] / made[f"{level}_decayed"] for level in _LEVELS},
@@ -157,6 +160,9 @@ def _ratios(
         "pair_item_overdue": age / made["item_repurchase_days"],
         "pair_units": made["units"] / days,
         "pair_spend_share": made["paid"] / paid,
+        "pair_visit_gap": np.where(days >= 2, (first_visits - visits) / (days - 1), np.nan),
+        "pair_visit_rate": visit_rate,
+        "pair_expected": visit_rate * made["user_baskets_91d"],
         "pair_visits_missed": (age - last_visit) / made["user_gap_days"],
         "pair_visit_share": days / made["user_baskets"],
         "price_ratio": made["item_price"] / (made["category_paid"] / made["category_units"]),
