@@ -4,7 +4,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from shoprec.hashes import counted, repeated
+from shoprec.hashes import _tallied, counted, repeated
 
 
 def test_hashes_that_repeat_are_found_once_each(spark: SparkSession) -> None:
@@ -20,3 +20,11 @@ def test_counts_are_those_of_all_rows_however_they_are_dealt(spark: SparkSession
     for spread in (rows, rows.repartition(5)):
         assert tuple(counted(spread).agg(*sums).first()) == (1000, len(set(values)), int((values % 7 == 0).sum()))
     assert repeated(rows.select("h"), 2).count() == int((np.unique(values, return_counts=True)[1] > 1).sum())
+
+
+def test_a_tally_is_the_same_however_many_rows_are_sorted_at_once() -> None:
+    pieces = [np.array(piece, np.int64) for piece in ([3, 1, 3], [], [3, 2], [1], [3])]
+    for at_once in (1, 3, 100):
+        found, times = _tallied(iter(pieces), at_once)
+        assert (found.tolist(), times.tolist()) == ([1, 2, 3], [2, 1, 4])
+    assert [len(part) for part in _tallied(iter([]))] == [0, 0]

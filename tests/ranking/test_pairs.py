@@ -102,12 +102,20 @@ def test_periods_by_hand(made: dict) -> None:
 
 
 def test_a_period_counts_once(spark: SparkSession) -> None:
-    """Days 1 and 14 lie in one period of 14 days, day 15 in the next."""
+    """Days 1 and 14 lie in one period of 14 days, day 15 in the next: two periods of two, and one more."""
     days = [datetime(2024, 2, 29), datetime(2024, 2, 16), datetime(2024, 2, 15)]
     events = spark.createDataFrame([(day, "purchase", "u", "bread", 1, 1.0) for day in days], EVENTS)
-    rows = {row["age"]: row for row in purchases(events, AS_OF, horizon=14).collect()}
-    assert {age: row["opens"] for age, row in rows.items()} == {1: False, 14: True, 15: True}
-    assert {age: row["gap"] for age, row in rows.items()} == {1: 13, 14: 1, 15: None}
+    bought = purchases(events, AS_OF, horizon=14)
+    assert {row["age"]: (row["opens"], row["gap"]) for row in bought.collect()} == {
+        1: (False, 13),
+        14: (True, 1),
+        15: (True, None),
+    }
+    none = spark.createDataFrame([], CANDIDATES)
+    matched = spark.createDataFrame([], "user_id string, item_id string, match_als float")
+    bread = pairs(none, matched, bought, ("als",), half_life_days=20.0, horizon=14).first()
+    assert bread["pair_period_rate"] == pytest.approx(2 / 3)
+    assert bread["pair_periods_80"] == pytest.approx(1 + 0.8)
 
 
 def test_never_bought(made: dict) -> None:

@@ -36,6 +36,15 @@ def made(*rows: dict) -> dict[str, dict]:
     return by_item(surround(user_rows(*rows), NAMES, SOURCES))
 
 
+def test_habit_is_shared_among_what_is_proposed_to_the_user() -> None:
+    """0.9 and 0.3 of 1.2; what buy_again does not propose has no share, and another user's scores do not count."""
+    scored = [{**BREAD, "item_id": item, "score_buy_again": score} for item, score in (("rye", 0.9), ("rusk", 0.3))]
+    other = {**BREAD, "item_id": "bun", "user_id": "v", "score_buy_again": 5.0}
+    rows = made(*scored, JAM, other)
+    assert [rows[item]["pair_habit_share"] for item in ("rye", "rusk", "bun")] == pytest.approx([0.75, 0.25, 1.0])
+    assert rows["jam"]["pair_habit_share"] is None
+
+
 def test_bought_and_proposed() -> None:
     """Every figure of bread, by hand: three purchases-days in its category, two of them its own."""
     bread = made(BREAD, MILK, JAM, TEA)["bread"]

@@ -188,7 +188,12 @@ def settle(job: SilverJob, table: Table, judged: DataFrame, refusals: DataFrame,
     made = accounts(job.shop, table, judged, standing, job.read_bronze)
     if not any(account.refused for account in made):
         refusals = judged.sparkSession.createDataFrame([], refusals.schema)
-    job.write(refusals, QUARANTINE, table=table.name)
+    told, written = sum(account.refused for account in made), job.write(refusals, QUARANTINE, table=table.name)
+    if written != told:
+        raise ContractBroken(
+            f"silver.quarantine got {written} rows of {table.name}, of which {told} were refused: an expression of the "
+            "shop gives another result each time, or files were taken in meanwhile — run the job again"
+        )
     schema = ", ".join(f"{c.name} {c.type}" for c in RECONCILIATION.columns if c.name != "table")
     rows = judged.sparkSession.createDataFrame([astuple(account) for account in made], schema)
     job.write(rows, RECONCILIATION, table=table.name)

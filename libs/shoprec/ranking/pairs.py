@@ -1,7 +1,7 @@
-"""What candidates and a user's own purchases say of each pair of user and item, in one pass over both.
+"""What candidates and a user's own purchases say of each pair of user and item.
 
-Candidates and purchases are laid under one another, moved to where their user is once, and then only grouped by keys
-that begin with the user: no join, so no fan-out, and no second shuffle.
+Purchases come to where their user is once, for the days and the windows over them; then candidates and purchases are
+laid under one another, brought together by user, and only grouped: no join, so no fan-out.
 """
 
 from collections.abc import Sequence
