@@ -1,11 +1,10 @@
-"""recommendations: candidates of all sources, fused by rankers that learnt one horizon earlier, with reasons."""
+"""recommendations: candidates of all sources, fused by rankers that learnt from earlier horizons, with reasons."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.context import known_before
 from shoprec.contracts.gold import (
     CANDIDATES,
     ITEM_EMBEDDINGS,
@@ -19,42 +18,59 @@ from shoprec.contracts.silver import INTERACTIONS
 from shoprec.exports.files import save
 from shoprec.job import Job, JobContext, cli
 from shoprec.ranking.config import RankingConfig
-from shoprec.ranking.features import features, matched_by, pair_rows
+from shoprec.ranking.features import bought_within, catalogue, features, matched_by, pair_rows
 from shoprec.ranking.fit import fit
+from shoprec.ranking.habits import Habits, habits
+from shoprec.ranking.histories import bought, histories
+from shoprec.ranking.item_facts import item_facts
+from shoprec.ranking.known import fit_known, scored
 from shoprec.ranking.learner import learnt_from
 from shoprec.ranking.lists import lists
-from shoprec.ranking.pairs import pairs, purchases
+from shoprec.ranking.pairs import pairs
 from shoprec.ranking.reasons import explained
 from shoprec.retrieval.matches import matches
+from shoprec.reuse import holding
 
 
 def run(job: JobContext) -> None:
-    """Learn on the lists of one horizon earlier, then rank today's candidates."""
-    earlier, settings = job.as_of - timedelta(days=job.horizon), job.settings
-    interactions = job.read(INTERACTIONS)
-    known_then = known_before(job.lake.read(INTERACTIONS), earlier)
+    """Learn on what followed earlier days, then rank today's candidates."""
+    settings, interactions, items = job.settings, job.read(INTERACTIONS), job.read(ITEM_FEATURES)
+    earlier, periods = job.as_of - timedelta(days=job.horizon), settings.windows + 1
     users = job.read(USER_INDEX, as_of=earlier)
     some = learnt_from(users, job.seed, settings)
-    then = features(_pair_rows(job, known_then, earlier, some), settings.sources)
-    fitted = fit(then, interactions, users.where(some), earlier, job.horizon, job.seed, settings, job.progress)
-    save(f"{job.files}/models/ranker/{job.run_id}", fitted.rankers.files({**fitted.facts, "run_id": job.run_id}))
-    job.note(gate=fitted.gate, digests=fitted.rankers.digests)
-    job.progress("scores today's candidates")
-    chosen = lists(_pair_rows(job, interactions, job.as_of, F.lit(True)), fitted.rankers, settings)
-    neighbours = job.read(ITEM_NEIGHBOURS, kind="similar")
-    made = explained(chosen, job.read(ITEM_FEATURES), neighbours, interactions, settings.sources, settings.reasons)
-    job.write(made, RECOMMENDATIONS)
+    with holding() as hold:
+        told = hold(histories(interactions, job.as_of))
+        facts = hold(item_facts(told, catalogue(items), periods, job.horizon))
+        rows = hold(habits(told, facts, catalogue(items), some, Habits(periods, job.horizon, 2 * settings.k)))
+        known = fit_known(rows, job.seed, settings, job.progress)
+        then = features(_pair_rows(job, told, facts, known.out_of_fold, 1, some), settings.sources)
+        since = bought_within(interactions, earlier, job.horizon).join(users.where(some), on="user_id", how="left_semi")
+        fitted = fit(then, since, job.seed, settings, known.known, job.progress)
+        kept = {"gate": fitted.gate, "settings": settings.model_dump(), "seed": job.seed, "horizon": job.horizon}
+        facts_of_run = {**kept, "learnt_from": str(earlier), "run_id": job.run_id}
+        save(f"{job.files}/models/ranker/{job.run_id}", fitted.rankers.files(facts_of_run))
+        job.note(gate=fitted.gate, digests=fitted.rankers.digests)
+        job.progress("scores today's candidates")
+        said = hold(scored(rows, known.known))
+        chosen = lists(_pair_rows(job, told, facts, said, 0, F.lit(True)), fitted.rankers, settings)
+        neighbours = job.read(ITEM_NEIGHBOURS, kind="similar")
+        made = explained(chosen, said, items, neighbours, interactions, settings.sources, settings.reasons)
+        job.write(made, RECOMMENDATIONS)
 
 
-def _pair_rows(job: JobContext, known: DataFrame, as_of: date, users: Column) -> DataFrame:
-    """The pairs of the ``users`` that the condition takes: before anything is made of the others, who may be many."""
-    settings = job.settings
-    candidates = job.read(CANDIDATES, as_of=as_of, source=list(settings.sources)).where(users)
-    vectors = (job.read(table, as_of=as_of) for table in (USER_EMBEDDINGS, ITEM_EMBEDDINGS))
+def _pair_rows(
+    job: JobContext, told: DataFrame, facts: DataFrame, odds: DataFrame, period: int, users: Column
+) -> DataFrame:
+    """The pairs of ``period`` horizons ago, of the users that the condition takes: before anything is made of the
+    others, who may be many."""
+    settings, day = job.settings, job.as_of - timedelta(days=period * job.horizon)
+    candidates = job.read(CANDIDATES, as_of=day, source=list(settings.sources)).where(users)
+    vectors = (job.read(table, as_of=day) for table in (USER_EMBEDDINGS, ITEM_EMBEDDINGS))
     matched = matches(candidates, *vectors, matched_by(settings.sources))
-    bought = purchases(known.where(users), as_of, job.horizon)
-    paired = pairs(candidates, matched, bought, settings.sources, settings.half_life_days, job.horizon)
-    return pair_rows(paired, *(job.read(table, as_of=as_of) for table in (USER_INDEX, USER_PROFILES, ITEM_FEATURES)))
+    known = bought(told.where(users), period * job.horizon, settings.half_life_days)
+    paired = pairs(candidates, matched, known, odds, settings.sources)
+    tables = (job.read(table, as_of=day) for table in (USER_INDEX, USER_PROFILES, ITEM_FEATURES))
+    return pair_rows(paired, *tables, facts.where(F.col("period") == period))
 
 
 JOB = Job(

@@ -11,15 +11,20 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import RECOMMENDATIONS
+from shoprec.contracts.gold_features import ITEM_FEATURES
 from shoprec.contracts.silver import INTERACTIONS
 from shoprec.exports import files
 from shoprec.lake import Lake
-from shoprec.ranking.ranker import CARD, PARTS, booster_file, load
+from shoprec.ranking.features import catalogue
+from shoprec.ranking.histories import histories
+from shoprec.ranking.item_facts import item_facts
+from shoprec.ranking.ranker import CARD, booster_file, load
 from shoprec.resources import job_module
 from tests.ranking.planted_lake import (
     AS_OF,
     CATEGORIES,
     EARLIER,
+    HORIZON,
     RANKING,
     RUN,
     SOURCES,
@@ -123,7 +128,7 @@ def test_the_gate_and_the_model_are_kept(planted: tuple) -> None:
     assert gate["ndcg@10"] >= max(gate["sources"].values()) - 0.02
     assert gate["ndcg@10"] > gate["sources"]["item_knn"] > 0
     folder = f"{planted[1]}/models/ranker/{RUN}"
-    saved = load({name: files.read(f"{folder}/{name}") for name in (CARD, *map(booster_file, PARTS))})
+    saved = load({name: files.read(f"{folder}/{name}") for name in (CARD, *map(booster_file, ("known", "new")))})
     assert saved.digests == planted[2]["digests"]
 
 
@@ -131,8 +136,12 @@ def test_the_gate_and_the_model_are_kept(planted: tuple) -> None:
 def test_candidates_are_matched_by_the_vectors_of_their_own_day(planted: tuple, day: date) -> None:
     """als' match of u3 and a candidate: how often u3 had bought in its category by then; of the others, nothing."""
     job = context(planted[0], "recommendations", str(planted[1]))
-    known = planted[0].read(INTERACTIONS).where(F.col("known_at") < F.lit(day))
-    rows = job_module("recommendations")._pair_rows(job, known, day, F.col("user_id") == "u3")
+    told = histories(planted[0].read(INTERACTIONS), AS_OF)
+    listed = catalogue(planted[0].read(ITEM_FEATURES, as_of=AS_OF, run_id=RUN))
+    odds = told.select("user_id", "item_id", F.lit(0.0).alias("odds"))
+    period = (AS_OF - day).days // HORIZON
+    facts = item_facts(told, listed, 2, HORIZON)
+    rows = job_module("recommendations")._pair_rows(job, told, facts, odds, period, F.col("user_id") == "u3")
     rows = rows.where("proposals > 0").select("user_id", "item_id", "match_als").collect()
     mine = Counter(int(item[1:]) % CATEGORIES for user, item, at in purchases() if user == "u3" and at < day)
     assert {row["user_id"] for row in rows} == {"u3"}

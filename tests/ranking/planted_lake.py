@@ -14,19 +14,19 @@ from shoprec.contracts.silver import INTERACTIONS
 from shoprec.exports.config import ExportConfig
 from shoprec.job import load_job
 from shoprec.lake import Lake
-from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.config import RankingConfig, Trees
 
 AS_OF, HORIZON, RUN = date(2024, 4, 1), 14, "run-1"
 EARLIER = AS_OF - timedelta(days=HORIZON)
 USERS, ITEMS, CATEGORIES = 150, 40, 4
 SOURCES = ("item_knn", "buy_again", "als")  # als proposes nothing, and says of each candidate how well it matches
+TREES = Trees(rounds=15, depth=3, learning_rate=0.1, min_child_weight=5)
 RANKING = RankingConfig(
     sources=SOURCES,
     k=20,
-    trees=15,
-    depth=3,
-    learning_rate=0.1,
-    min_child_weight=5,
+    workers=1,
+    known=TREES,
+    new=TREES,
     negative_share=0.5,
     category_cap=8,
     half_life_days=30,

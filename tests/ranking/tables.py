@@ -5,15 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shoprec.ranking.config import (
-    DAYS,
-    DAYS_MEMORIES,
-    ITEM_COLUMNS,
-    PERIODS_MEMORIES,
-    USER_COLUMNS,
-    VISITS,
-    VISITS_MEMORIES,
-)
+from shoprec.ranking.config import FIRST_COLUMNS, ITEM_COLUMNS, ODDS, USER_COLUMNS
 from shoprec.ranking.features import feature_names, matched_by
 
 SOURCES = ("als", "buy_again")
@@ -25,20 +17,13 @@ def user_rows(*rows: dict[str, Any]) -> pa.Table:
     columns = {
         **dict.fromkeys(("user_id", "item_id", "market"), (pa.string(), None)),
         **dict.fromkeys(("department", "category", "subcategory", "brand", "tie"), (pa.int64(), None)),
-        **dict.fromkeys(("proposals", "pair_days"), (pa.int64(), 0)),
-        **dict.fromkeys((f"pair_days_{n}" for n in DAYS), (pa.int64(), 0)),
-        **dict.fromkeys((f"pair_last_visits_{n}" for n in VISITS), (pa.int64(), 0)),
-        **dict.fromkeys((f"pair_decayed_{n}" for n in DAYS_MEMORIES), (pa.float64(), 0.0)),
-        **dict.fromkeys((f"pair_habit_{n}" for n in VISITS_MEMORIES), (pa.float64(), 0.0)),
-        **dict.fromkeys((f"pair_periods_{n}" for n in PERIODS_MEMORIES), (pa.float64(), 0.0)),
-        **dict.fromkeys(("pair_last_gap", "pair_visits", "pair_first_visits"), (pa.int32(), None)),
-        "pair_period_rate": (pa.float64(), None),
+        **dict.fromkeys(("proposals",), (pa.int64(), 0)),
         **{f"score_{source}": (pa.float64(), None) for source in SOURCES},
         **{f"rank_{source}": (pa.int32(), None) for source in SOURCES},
         **{f"match_{model}": (pa.float32(), None) for model in matched_by(SOURCES)},
-        **dict.fromkeys(("pair_decayed", "units", "paid"), (pa.float64(), 0.0)),
-        **dict.fromkeys(("pair_age", "pair_first_age"), (pa.int32(), None)),
-        **{f"item_{name}": (pa.float32(), None) for name in ITEM_COLUMNS},
+        **dict.fromkeys(("pair_days", "pair_decayed", "units", "paid"), (pa.float64(), 0.0)),
+        **dict.fromkeys(("pair_age", "pair_first_age", ODDS), (pa.float64(), None)),
+        **{f"item_{name}": (pa.float32(), None) for name in (*ITEM_COLUMNS, *FIRST_COLUMNS)},
         **{f"user_{name}": (pa.float32(), None) for name in USER_COLUMNS},
     }
     told = [{"user_id": "u", "market": "m", "tie": i, **row} for i, row in enumerate(rows)]
@@ -64,7 +49,7 @@ def planted_features(users: int, items: int, seed: int) -> tuple[pa.Table, np.nd
     n = users * items
     one, two = rng.normal(size=(2, n))
     probability = 1 / (1 + np.exp(-(1.5 * one + 1.5 * two - 3.0)))
-    columns: dict[str, Any] = {name: np.full(n, np.nan, np.float32) for name in NAMES}
+    columns: dict[str, Any] = {name: np.full(n, np.nan, np.float32) for name in (*NAMES, ODDS)}
     user = np.repeat(np.arange(users), items)
     for source, truth in zip(SOURCES, (one, two), strict=True):
         seen = (truth + 0.3 * rng.normal(size=n)).reshape(users, items)
@@ -77,6 +62,6 @@ def planted_features(users: int, items: int, seed: int) -> tuple[pa.Table, np.nd
         "user_id": [f"u{seed}_{i}" for i in user],
         "item_id": [f"i{i}" for i in np.tile(np.arange(items), users)],
         "label": pa.array((rng.random(n) < probability).astype(np.int32)),
-        **{name: pa.array(np.asarray(columns[name], np.float32), pa.float32(), from_pandas=True) for name in NAMES},
+        **{name: pa.array(np.asarray(columns[name], np.float32), pa.float32(), from_pandas=True) for name in columns},
     })  # fmt: skip
     return table, probability

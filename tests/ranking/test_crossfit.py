@@ -30,7 +30,7 @@ def test_each_row_is_scored_by_the_ranker_of_its_number(spark: SparkSession) -> 
     rows = [(f"u{i}", "a", i % 2, float(i)) for i in range(20)]
     frame = spark.createDataFrame(rows, "user_id string, item_id string, label int, rank_als float")
     by_fold = F.substring("user_id", 2, 5).cast("int") % 2
-    made = out_of_fold(frame, [Stub(100.0), Stub(200.0)], by_fold, ("als",)).collect()
+    made = out_of_fold(frame, [Stub(100.0), Stub(200.0)], by_fold, ("rank_als",)).collect()
     expected = {f"u{i}": (100.0 if i % 2 == 0 else 200.0) + i for i in range(20)}
     assert {row["user_id"]: row["margin"] for row in made} == expected
     assert {row["user_id"]: row["label"] for row in made} == {f"u{i}": i % 2 for i in range(20)}

@@ -7,17 +7,21 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
-from shoprec.ranking.config import ITEM_COLUMNS, USER_COLUMNS
+from shoprec.ranking.config import FIRST_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from shoprec.ranking.features import bought_within, feature_names, features, labelled, pair_rows
-from shoprec.ranking.pairs import pairs, purchases
+from shoprec.ranking.histories import bought, histories
+from shoprec.ranking.pairs import pairs
 
 DAY = date(2024, 3, 1)
 SOURCES = ("als", "buy_again")
-EVENTS = "event_at timestamp, type string, user_id string, item_id string, quantity int, amount double"
+EVENTS = (
+    "event_at timestamp, known_at timestamp, type string, user_id string, item_id string, quantity int, amount double, "
+    "discount double"
+)
 
 
 def events(spark: SparkSession, *rows: tuple[datetime, str, str]) -> DataFrame:
-    return spark.createDataFrame([(at, "purchase", user, item, 1, 2.0) for at, user, item in rows], EVENTS)
+    return spark.createDataFrame([(at, at, "purchase", user, item, 1, 2.0, 0.0) for at, user, item in rows], EVENTS)
 
 
 def wide(spark: SparkSession, contract, rows: list[dict]) -> DataFrame:
@@ -51,8 +55,10 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
 def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], dict]:
     candidates, index, profiles, items = tables
     matched = candidates.select("user_id", "item_id", F.lit(0.5).cast("float").alias("match_als")).distinct()
-    paired = pairs(candidates, matched, purchases(interactions, DAY, 14), SOURCES, 60.0, 14)
-    rows = pair_rows(paired, index, profiles, items)
+    odds = candidates.select("user_id", "item_id", F.lit(0.75).alias("odds")).where("item_id = 'bread'").distinct()
+    paired = pairs(candidates, matched, bought(histories(interactions, DAY), 0, 60.0), odds, SOURCES)
+    firsts = items.select("item_id", *(F.lit(0.5).alias(name) for name in FIRST_COLUMNS)).where("item_id <> 'jam'")
+    rows = pair_rows(paired, index, profiles, items, firsts)
     return {(row["user_id"], row["item_id"]): row.asDict() for row in features(rows, SOURCES).collect()}
 
 
@@ -80,7 +86,7 @@ def test_user_item_and_pair_by_hand(made: dict) -> None:
         "score_als": 0.0, "rank_als": 2, "score_buy_again": 1.0, "rank_buy_again": 1, "proposals": 2, "best_rank": 1,
         "pair_days": 2, "pair_gap": 4, "pair_overdue": 1.5, "pair_visits_missed": 0.2, "pair_visit_share": 0.5,
         "category_days": 3, "category_items": 2, "category_age": 5, "brand_days": 2, "price_gap": 0.25,
-        "user_baskets": 4, "item_users_28d": 12,
+        "user_baskets": 4, "item_users_28d": 12, "item_firsts_7d": 0.5, "pair_odds": 0.75,
     }  # fmt: skip
     assert {name: bread[name] for name in expected} == pytest.approx(expected)
 
@@ -96,6 +102,8 @@ def test_unknown_is_null(made: dict) -> None:
         "user_baskets",
         "category_affinity",
         "item_price",
+        "item_firsts_7d",
+        "pair_odds",
     ):
         assert jam[name] is None, name
     assert (jam["pair_days"], jam["proposals"]) == (0, 1)
@@ -125,7 +133,7 @@ def test_labels_by_hand(spark: SparkSession) -> None:
     rows = spark.createDataFrame(
         [("u", item) for item in ("first", "last", "after", "before", "back")], "user_id string, item_id string"
     )
-    made = labelled(rows, bought.union(returned), DAY, 14).collect()
+    made = labelled(rows, bought_within(bought.union(returned), DAY, 14)).collect()
     assert len(made) == 5
     assert {row["item_id"] for row in made if row["label"] == 1} == {"first", "last"}
     assert {row["label"] for row in made} == {0, 1}

@@ -9,13 +9,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.errors import ContractBroken
-from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.config import RankingConfig, Trees
 from shoprec.ranking.learner import fold, learnt_from, taken, train, training_rows
-from shoprec.ranking.offset import Offset
 from shoprec.ranking.ranker import Ranker
 from tests.ranking.tables import NAMES, SOURCES, planted_features
 
-SETTINGS = RankingConfig(sources=SOURCES, trees=10, depth=3, min_child_weight=1, negative_share=0.25, workers=2)
+TREES = Trees(rounds=10, depth=3, min_child_weight=1)
+SETTINGS = RankingConfig(sources=SOURCES, new=TREES, negative_share=0.25, workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +79,14 @@ def test_all_users_teach_while_they_are_few(spark: SparkSession) -> None:
 
 def test_equal_rows_make_equal_trees_whatever_their_order(labelled: DataFrame, sample: DataFrame) -> None:
     shuffled = labelled.repartition(3, "item_id").orderBy(F.desc("item_id"))
-    made = train(sample, NAMES, 5, SETTINGS)
-    assert train(training_rows(shuffled, NAMES, 5, SETTINGS).cache(), NAMES, 5, SETTINGS) == made
+    made = train(sample, NAMES, 5, SETTINGS, TREES)
+    assert train(training_rows(shuffled, NAMES, 5, SETTINGS).cache(), NAMES, 5, SETTINGS, TREES) == made
     assert len(json.loads(made)["learner"]["gradient_booster"]["model"]["trees"]) == 10
 
 
 def test_trees_know_what_was_planted(sample: DataFrame) -> None:
     """High in both sources is likelier than high in one, and that than in none."""
-    ranker = Ranker(train(sample, NAMES, 5, SETTINGS), NAMES)
+    ranker = Ranker(train(sample, NAMES, 5, SETTINGS, TREES), NAMES)
     matrix = np.full((3, len(NAMES)), np.nan, np.float32)
     for row, (als, again) in enumerate([(2.0, 2.0), (2.0, np.nan), (np.nan, np.nan)]):
         matrix[row, NAMES.index("score_als")], matrix[row, NAMES.index("score_buy_again")] = als, again
@@ -102,7 +102,7 @@ def test_a_higher_score_or_place_never_counts_against_an_item(spark: SparkSessio
     labels = np.where(liked, np.arange(len(liked)) % 50 == 0, np.arange(len(liked)) % 5 == 0).astype(np.int64)
     odd = planted.set_column(planted.column_names.index("label"), "label", pa.array(labels))
     rows = training_rows(spark.createDataFrame(odd), NAMES, 5, SETTINGS)
-    ranker = Ranker(train(rows, NAMES, 5, SETTINGS), NAMES)
+    ranker = Ranker(train(rows, NAMES, 5, SETTINGS, TREES), NAMES)
     for name, values in {"score_als": np.linspace(-3, 3, 50), "rank_als": np.arange(50.0, 0, -1)}.items():
         matrix = np.tile(ranker.matrix(odd.slice(0, 1)), (50, 1))
         matrix[:, NAMES.index(name)] = values
@@ -112,11 +112,25 @@ def test_a_higher_score_or_place_never_counts_against_an_item(spark: SparkSessio
 def test_one_task_learns_what_several_do(sample: DataFrame, planted: pa.Table) -> None:
     """One worker goes another way, without the estimator's barriers; with an offset too, the trees say the same."""
     alone = SETTINGS.model_copy(update={"workers": 1})
-    for offset in (None, Offset(slope=0.5, shift=-1.0, usual=0.0)):
-        one, two = (Ranker(train(sample, NAMES, 5, s, offset), NAMES, offset=offset) for s in (alone, SETTINGS))
+    told = F.coalesce(F.nanvl("score_als", F.lit(0.0)), F.lit(0.0)).cast("float")
+    for rows in (sample, sample.withColumn("offset", told)):
+        one, two = (Ranker(train(rows, NAMES, 5, s, TREES), NAMES) for s in (alone, SETTINGS))
         margins = one.margins(one.matrix(planted))
-        assert margins.std() > 0.3
+        assert margins.std() > 0.2
         assert np.abs(margins - two.margins(two.matrix(planted))).max() < 0.05 * np.ptp(margins)
+
+
+def test_rows_say_what_they_count_where_their_trees_begin_and_which_day_they_are_of(labelled: DataFrame) -> None:
+    """Importance is in the weight, the offset stays, and days of one pair are thinned each on its own."""
+    days = F.explode(F.array(*(F.lit(day) for day in (1, 2)))).alias("period")
+    more = labelled.select("*", days).withColumns({"importance": F.lit(0.5), "offset": F.col("period") * 1.0})
+    rows = training_rows(more, NAMES, 5, SETTINGS).groupBy("offset", "label").agg(
+        F.count(F.lit(1)).alias("n"), F.max("weight").alias("weight"), F.sum("score_als").alias("sum")
+    )  # fmt: skip
+    told = {(row["offset"], row["label"]): row for row in rows.collect()}
+    assert {key: row["weight"] for key, row in told.items()} == {(1, 1): 0.5, (2, 1): 0.5, (1, 0): 2, (2, 0): 2}
+    assert told[1, 1]["n"] == told[2, 1]["n"]
+    assert told[1, 0]["sum"] != told[2, 0]["sum"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -124,7 +138,7 @@ def test_one_task_learns_what_several_do(sample: DataFrame, planted: pa.Table) -
 def test_one_label_alone_is_refused(labelled: DataFrame, label: int, workers: int) -> None:
     rows = training_rows(labelled.withColumn("label", F.lit(label)), NAMES, 5, SETTINGS)
     with pytest.raises(ContractBroken, match="nothing to learn from"):
-        train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": workers}))
+        train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": workers}), TREES)
 
 
 def test_no_row_is_refused_where_spark_knows_that_there_is_none(spark: SparkSession, labelled: DataFrame) -> None:
@@ -134,6 +148,6 @@ def test_no_row_is_refused_where_spark_knows_that_there_is_none(spark: SparkSess
         rows = training_rows(labelled.where("label > 1"), NAMES, 5, SETTINGS).cache()
         assert rows.isEmpty()
         with pytest.raises(ContractBroken, match="of 0 candidates"):
-            train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": 1}))
+            train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": 1}), TREES)
     finally:
         spark.conf.set("spark.sql.adaptive.enabled", "false")

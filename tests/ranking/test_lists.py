@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.features import feature_names
+from shoprec.ranking.habit_features import NAMES as KNOWN_NAMES
 from shoprec.ranking.lists import ListMaker, choose, families, family
-from shoprec.ranking.ranker import Ranker, Rankers
+from shoprec.ranking.ranker import Known, Ranker, Rankers
 from tests.ranking.tables import NAMES, SOURCES, user_rows
 
 cases = st.lists(st.tuples(st.integers(1, 20), st.integers(-1, 4)), min_size=1, max_size=40)
@@ -88,7 +89,7 @@ def maker() -> ListMaker:
         {"objective": "binary:logistic", "max_depth": 2, "nthread": 1}, xgboost.DMatrix(x, label=y), 20
     )
     ranker = Ranker(bytes(booster.save_raw("json")), NAMES)
-    return ListMaker(Rankers(ranker, ranker), RankingConfig(sources=SOURCES, k=20))
+    return ListMaker(Rankers(None, ranker), RankingConfig(sources=SOURCES, k=20))
 
 
 def rows_of_a_user(items: int) -> list[dict]:
@@ -144,3 +145,25 @@ def test_without_diversity_lists_are_by_score(maker: ListMaker) -> None:
     plain = replace(maker, settings=maker.settings.model_copy(update={"category_discount": 0.0, "category_cap": 200}))
     scores = [score for _, _, score in listed(plain, rows_of_a_user(60), "all")]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_known_items_stand_at_the_odds_that_their_ranker_gave(maker: ListMaker) -> None:
+    """The better half of the known items is put first, the others and what was not looked at behind all new ones; why
+    they stand there, another says."""
+    known = Known(maker.rankers.new, 1.0, 0.0, 0.0)
+    apart = replace(maker, rankers=Rankers(known, maker.rankers.new))
+    rows = rows_of_a_user(16)
+    for i, row in enumerate(row for row in rows if "pair_days" in row):
+        row["pair_odds"] = 9.0 - i if i < 4 else -20.0 if i < 6 else None
+    made = [row for row in apart(user_rows(*rows)).to_pylist() if row["list"] == "all"]
+    assert [row["item_id"] for row in made[:4]] == ["i1", "i3", "i5", "i7"]
+    assert made[0]["score"] == pytest.approx(1 / (1 + np.exp(-9.0)))
+    assert {row["item_id"] for row in made[-4:]} == {"i9", "i11", "i13", "i15"}
+    assert [row["score"] for row in made[-2:]] == [0, 0]
+    for row in made:
+        assert (row["families"] is None) == (int(row["item_id"][1:]) % 2 == 1)
+
+
+def test_every_feature_of_known_items_has_a_family() -> None:
+    kinds = {"repeat", "category", "brand", "offer", "price", "popular", "trend"}
+    assert {family(name) for name in KNOWN_NAMES} == kinds

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from shoprec.ranking.config import HABIT, RankingConfig
+from shoprec.ranking.config import HABIT, RankingConfig, Trees
 from shoprec.ranking.learner import train
-from shoprec.ranking.offset import Offset, fit_offset
-from shoprec.ranking.ranker import CARD, Ranker, Rankers, load
+from shoprec.ranking.offset import Offset, _logarithm, fit_offset
+from shoprec.ranking.ranker import CARD, Known, Ranker, Rankers, load
 
 NAMES = ("pair_days", HABIT, "other")
 
@@ -23,12 +23,12 @@ def test_values_by_hand() -> None:
 
 
 def test_spark_and_numpy_agree(spark: SparkSession) -> None:
+    """What the regression is fitted to in Spark is what margins are made of: same scores, unknown and negative too."""
     scores = [0.5, 7.0, None, float("nan"), -1.0, 0.0]
     rows = spark.createDataFrame([(s,) for s in scores], f"{HABIT} float")
-    offset = Offset(1.3, 0.2, 0.0)
     matrix = np.array([[0, np.nan if s is None else s, 0] for s in scores], np.float32)
-    made = [row[0] for row in rows.select(offset.column).collect()]
-    assert made == pytest.approx(list(offset.margins(matrix, NAMES)), abs=1e-5)
+    made = [row[0] for row in rows.select(_logarithm()).collect()]
+    assert made == pytest.approx(list(Offset(1.0, 0.0, 0.0).margins(matrix, NAMES)), abs=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,9 @@ def test_trees_add_what_it_does_not_explain(spark: SparkSession, drawn: pa.Table
     """With the offset, few shallow trees are enough: margins near the truth, and contributions that sum to them."""
     rows = spark.createDataFrame(drawn)
     offset = fit_offset(rows)
-    settings = RankingConfig(trees=40, depth=1, learning_rate=0.2, column_share=1, workers=1)
-    ranker = Ranker(train(rows, NAMES, 5, settings, offset), NAMES, offset=offset)
+    trees = Trees(rounds=40, depth=1, learning_rate=0.2, column_share=1)
+    told = rows.withColumn("offset", (offset.slope * _logarithm() + offset.shift).cast("float"))
+    ranker = Ranker(train(told, NAMES, 5, RankingConfig(workers=1), trees), NAMES, offset=offset)
     matrix = np.array([[1, 1, 0], [1, 1, 1], [1, 4, 0], [1, 4, 1]], np.float32)
     margins = ranker.margins(matrix)
     truth = 1.5 * np.log(matrix[:, 1]) - 1 + matrix[:, 2]
@@ -69,7 +70,7 @@ def test_trees_add_what_it_does_not_explain(spark: SparkSession, drawn: pa.Table
     rest = margins - ranker.contributions(matrix).sum(axis=1)
     assert rest == pytest.approx([rest[0]] * 4, abs=1e-4)
     assert ranker.contributions(matrix)[2, 1] > ranker.contributions(matrix)[0, 1] + 1
-    files = Rankers(ranker, Ranker(ranker.booster_json, NAMES)).files({})
-    assert load(files).known == ranker
+    files = Rankers(Known(ranker, 1.0, 0.5, 0.0), Ranker(ranker.booster_json, NAMES)).files({})
+    assert load(files).known.ranker == ranker
     assert load(files).new.offset is None
     assert set(json.loads(files[CARD])["offset"]) == {"known"}

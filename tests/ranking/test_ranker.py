@@ -10,7 +10,7 @@ import xgboost
 from pyspark.serializers import CloudPickleSerializer
 
 from shoprec.errors import ContractBroken
-from shoprec.ranking.ranker import CARD, Ranker, Rankers, booster_file, load
+from shoprec.ranking.ranker import CARD, Known, Ranker, Rankers, booster_file, load
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +51,34 @@ def test_contributions_and_bias_make_the_margin(ranker: Ranker) -> None:
 
 @pytest.fixture(scope="module")
 def rankers(ranker: Ranker) -> Rankers:
-    """Known items (pair_days above 0) and new ones by the same trees, calibrated apart."""
-    known = replace(ranker, names=("pair_days", "b"))
-    return Rankers(known, replace(known, slope=2.0, shift=0.5))
+    """Known items and new ones by the same trees, calibrated apart."""
+    known = Known(replace(ranker, slope=1.0, shift=0.0), slope=2.0, by_trips=0.5, shift=-1.0)
+    return Rankers(known, replace(ranker, slope=2.0, shift=0.5))
+
+
+def test_odds_of_known_items_by_hand(rankers: Rankers) -> None:
+    matrix = np.array([[0.5, np.nan], [-1.0, 0.3]], np.float32)
+    made = rankers.known.odds(matrix, np.array([1.0, np.e**2], np.float32))
+    assert made == pytest.approx(2 * rankers.known.ranker.margins(matrix) + [-1, 0], abs=1e-6)
 
 
 def test_each_row_goes_by_the_ranker_of_its_part(rankers: Rankers) -> None:
+    """Known items have the logistic of their odds, 0 where they have none; new ones the other ranker's calibration."""
     matrix = np.array([[0.0, 0.3], [2.0, 0.3], [0.0, np.nan]], np.float32)
-    margins = rankers.known.margins(matrix)
-    slopes, shifts = np.array([2.0, 0.9, 2.0]), np.array([0.5, -0.2, 0.5])
-    assert rankers.probabilities(matrix) == pytest.approx(1 / (1 + np.exp(-(slopes * margins + shifts))))
-    assert (rankers.contributions(matrix) == rankers.known.contributions(matrix)).all()
-    assert rankers.probabilities(matrix[:0]).shape == (0,)
-    assert rankers.contributions(matrix[:0]).shape == (0, 2)
+    odds, known = np.array([np.nan, 1.5, np.nan], np.float32), np.array([False, True, True])
+    margin = rankers.new.margins(matrix)[0]
+    expected = [1 / (1 + np.exp(-(2 * margin + 0.5))), 1 / (1 + np.exp(-1.5)), 0]
+    assert rankers.probabilities(matrix, odds, known) == pytest.approx(expected)
+    assert rankers.probabilities(matrix[:0], odds[:0], known[:0]).shape == (0,)
+
+
+def test_without_a_ranker_of_known_items_the_other_ranks_all(rankers: Rankers) -> None:
+    alone = Rankers(None, rankers.new)
+    matrix = np.array([[0.0, 0.3], [2.0, 0.3]], np.float32)
+    made = alone.probabilities(matrix, np.full(2, np.nan, np.float32), np.array([True, False]))
+    assert made == pytest.approx(rankers.new.probabilities(rankers.new.margins(matrix)))
+    assert load(alone.files({})) == alone
+    assert set(alone.digests) == {"ranker_new"}
 
 
 def test_saved_and_loaded_scores_are_equal(rankers: Rankers) -> None:
@@ -71,7 +86,7 @@ def test_saved_and_loaded_scores_are_equal(rankers: Rankers) -> None:
     again = load(files)
     matrix = np.array([[0.5, np.nan], [-1.0, 0.3]], np.float32)
     assert again == rankers
-    assert (again.probabilities(matrix) == rankers.probabilities(matrix)).all()
+    assert (again.new.margins(matrix) == rankers.new.margins(matrix)).all()
     assert json.loads(files[CARD])["seed"] == 7
     assert json.loads(files[booster_file("new")])["learner"]
 

@@ -108,16 +108,27 @@ def test_explained_by_hand(spark: SparkSession, neighbours) -> None:
         ("discovery", "m", user, 1, "jam", 0.3, ["similar", "taste"], None, 1.0, None, *facts.values())
         for user in ("u", "v")
     ]
+    rows += [
+        ("all", "m", "v", rank, item, 0.2, None, None, None, 1.0, *{**facts, "pair_days": 1.0, "pair_age": 4.0}.values())
+        for rank, item in ((1, "tea"), (2, "soap"))
+    ]
     lists = spark.createDataFrame(
         rows,
         "list string, market string, user_id string, rank int, item_id string, score double, families array<string>, "
         "rank_als float, rank_item_knn float, rank_buy_again float, " + ", ".join(f"{name} float" for name in FACTS),
     )
-    made = {row["user_id"]: row.asDict() for row in explained(lists, items, neighbours, events, SOURCES, 3).collect()}
+    known = spark.createDataFrame(
+        [("v", "tea", 0.1, ["repeat"]), ("v", "jam", 0.2, ["repeat"])],
+        "user_id string, item_id string, odds double, families array<string>",
+    )
+    told = explained(lists, known, items, neighbours, events, SOURCES, 3).collect()
+    made = {(row["user_id"], row["item_id"]): row.asDict() for row in told}
     taste = "Shoppers with a taste like yours buy this"
-    assert made["u"] == {
+    assert made["u", "jam"] == {
         "list": "discovery", "market": "m", "user_id": "u", "rank": 1, "item_id": "jam", "score": 0.3,
         "sources": ["item_knn"], "reasons": ["People who buy Bread also buy this", taste],
     }  # fmt: skip
-    assert made["v"]["reasons"] == [taste]
+    assert made["v", "jam"]["reasons"] == [taste]
+    assert made["v", "tea"]["reasons"] == ["Bought once, 4 days ago"]
+    assert made["v", "soap"]["reasons"] == ["Fits what you buy"]
     assert {tuple(sorted(row["mine"])) for row in often_bought(events).collect()} == {("bread", "tea"), ("soap",)}

@@ -1,5 +1,6 @@
 """The kernel that sets each candidate against its user's list and history."""
 
+import math
 import random
 
 import pyarrow as pa
@@ -15,9 +16,9 @@ from tests.ranking.tables import NAMES, SOURCES, by_item, user_rows
 BREAD = {
     "item_id": "bread", "proposals": 2, "department": 1, "category": 10, "subcategory": 100, "brand": 7,
     "score_als": 2.0, "rank_als": 2, "score_buy_again": 0.9, "rank_buy_again": 1,
-    "pair_days": 2, "pair_visits": 1, "pair_first_visits": 3, "pair_decayed": 1.5, "pair_age": 3, "pair_first_age": 13,
+    "pair_days": 2, "pair_decayed": 1.5, "pair_age": 3, "pair_first_age": 13,
     "units": 3.0, "paid": 6.0, "item_price": 3.0, "item_price_level": 0.5, "item_repurchase_days": 6.0,
-    "user_price_level": 0.2, "user_baskets": 8, "user_baskets_91d": 6, "user_gap_days": 4.0,
+    "user_price_level": 0.2, "user_baskets": 8, "user_gap_days": 4.0, "pair_odds": -0.5, "item_subcategory_share": 0.1,
 }  # fmt: skip
 MILK = {
     "item_id": "milk", "department": 1, "category": 10, "subcategory": 101,
@@ -36,13 +37,18 @@ def made(*rows: dict) -> dict[str, dict]:
     return by_item(surround(user_rows(*rows), NAMES, SOURCES))
 
 
-def test_habit_is_shared_among_what_is_proposed_to_the_user() -> None:
-    """0.9 and 0.3 of 1.2; what buy_again does not propose has no share, and another user's scores do not count."""
-    scored = [{**BREAD, "item_id": item, "score_buy_again": score} for item, score in (("rye", 0.9), ("rusk", 0.3))]
-    other = {**BREAD, "item_id": "bun", "user_id": "v", "score_buy_again": 5.0}
-    rows = made(*scored, JAM, other)
-    assert [rows[item]["pair_habit_share"] for item in ("rye", "rusk", "bun")] == pytest.approx([0.75, 0.25, 1.0])
-    assert rows["jam"]["pair_habit_share"] is None
+def test_a_line_is_what_one_maker_has_of_one_subcategory() -> None:
+    """Bread's maker also made the jam's line mate; another maker's, and another subcategory of theirs, are other
+    lines."""
+    bought = [
+        {**MILK, "item_id": f"i{n}", "subcategory": subcategory, "brand": brand}
+        for n, (subcategory, brand) in enumerate([(100, 7), (100, 7), (100, 8), (101, 7)])
+    ]
+    rows = made(*bought, JAM, {**JAM, "item_id": "no maker", "brand": None})
+    assert rows["jam"]["line_items"] == 2
+    assert rows["jam"]["subcategory_firsts"] == pytest.approx(3 * 0.5 ** (1 / 60))
+    assert rows["no maker"]["line_items"] is None
+    assert rows["no maker"]["subcategory_days"] == 3
 
 
 def test_bought_and_proposed() -> None:
@@ -58,13 +64,11 @@ def test_bought_and_proposed() -> None:
         "pair_spend_share": 0.75,  # 6 of 8
         "pair_visits_missed": 0.5,  # bought 3 days ago, last visit 1 day ago, a visit every 4 days
         "pair_visit_share": 0.25,
-        "pair_visit_gap": 2,  # (3 - 1) / (2 - 1)
-        "pair_visit_rate": 0.5,  # 2 of the last 4 visits
-        "pair_expected": 3,  # half of 6
-        "pair_habit_share": 1.0,  # of what buy_again says of all, all
         "department_affinity": 1.0, "category_affinity": 1.0, "subcategory_affinity": 0.75, "brand_affinity": 0.75,
         "category_days": 3, "category_items": 2, "category_age": 1, "category_part": 0.75,
         "subcategory_days": 2, "subcategory_age": 3, "subcategory_part": 1.0, "brand_days": 2,
+        "subcategory_firsts": 0.5 ** (13 / 60), "line_items": 1,
+        "subcategory_lift": math.log((2 / 0.1 + 30) / (3 + 30)),  # 2 of 3 days, where the shop has a tenth
         "price_ratio": 1.5,  # 3 against 8 / 4 a unit in the category
         "price_gap": 0.3,
     }  # fmt: skip

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from sklearn.linear_model import LogisticRegression
+
+Vector = NDArray[np.float64]
 
 #: Width of a bin, in log-odds. Margins beyond ±``BIN_EDGE`` share the outermost: at most 801 bins.
 BIN_WIDTH = 0.05
@@ -39,10 +42,19 @@ def collected(bins: DataFrame) -> dict[Any, list[tuple[float, float, float]]]:
 def calibration(bins: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
     """Slope and shift that turn margins into log-odds, fitted to ``bins``: (margin, rows, bought), scores out of fold.
 
-    Logistic regression of the purchases on the margin (Platt 1999): it keeps the order of all rows.
+    It keeps the order of all rows.
     """
     margin, rows, bought = np.asarray(bins, dtype=np.float64).T
-    regression = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
-    labels = np.repeat([1, 0], len(margin))
-    regression.fit(np.tile(margin, 2)[:, None], labels, sample_weight=np.concatenate([bought, rows - bought]))
-    return float(regression.coef_[0, 0]), float(regression.intercept_[0])
+    (slope,), shift = regression(margin[:, None], rows, bought)
+    return slope, shift
+
+
+def regression(told: NDArray[np.float64], rows: Vector, bought: Vector) -> tuple[list[float], float]:
+    """Weights and shift of the logistic regression (Platt 1999) of purchases on what is ``told`` of each bin.
+
+    :param told: [bins, columns]; ``rows`` and of them ``bought``: [bins]
+    """
+    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
+    labels = np.repeat([1, 0], len(told))
+    model.fit(np.tile(told, (2, 1)), labels, sample_weight=np.concatenate([bought, rows - bought]))
+    return [float(weight) for weight in model.coef_[0]], float(model.intercept_[0])

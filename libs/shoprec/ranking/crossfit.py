@@ -15,12 +15,12 @@ from pyspark.sql import functions as F
 from shoprec.ranking.ranker import Ranker
 
 
-def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], number: Column, sources: Sequence[str]) -> DataFrame:
-    """Scores each row by the ranker of its ``number``: user_id, item_id, label, number, margin and rank_<source>.
+def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], number: Column, more: Sequence[str]) -> DataFrame:
+    """Scores each row by the ranker of its ``number``: user_id, item_id, label, number, margin and what else is named.
 
     ``rankers[n]`` must have been trained without the users and the items of the rows of number n.
     """
-    kept = ("user_id", "item_id", "label", "number", *(f"rank_{source}" for source in sources))
+    kept = ("user_id", "item_id", "label", "number", *more)
     rows = labelled.withColumn("number", number.cast("int"))
     fields = [field.simpleString().replace(":", " ", 1) for field in rows.select(*kept).schema]
 

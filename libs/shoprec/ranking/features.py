@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import EMBEDDED
 from shoprec.moments import midnight
-from shoprec.ranking.config import ITEM_COLUMNS, PAIR_COLUMNS, USER_COLUMNS
+from shoprec.ranking.config import FIRST_COLUMNS, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
 from shoprec.ranking.surroundings import KEYS, of_whole_users, surround
 
 
@@ -27,26 +27,38 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
         "best_rank",
         *PAIR_COLUMNS,
         *(f"user_{name}" for name in USER_COLUMNS),
-        *(f"item_{name}" for name in ITEM_COLUMNS),
+        *(f"item_{name}" for name in (*ITEM_COLUMNS, *FIRST_COLUMNS)),
     )
 
 
-def pair_rows(paired: DataFrame, user_index: DataFrame, profiles: DataFrame, items: DataFrame) -> DataFrame:
+def catalogue(items: DataFrame) -> DataFrame:
+    """item_id, and its department, category, subcategory and brand as numbers, null where the shop does not know them.
+
+    :param items: item_features: one row an item
+    """
+    return items.select(
+        "item_id",
+        _key("department").alias("department"),
+        _key("department", "category").alias("category"),
+        _key("department", "category", "subcategory").alias("subcategory"),
+        _key("brand").alias("brand"),
+    )
+
+
+def pair_rows(
+    paired: DataFrame, user_index: DataFrame, profiles: DataFrame, items: DataFrame, firsts: DataFrame
+) -> DataFrame:
     """One row a pair that is a candidate (proposals > 0) or was bought: what ``surround`` makes features of.
 
     :param paired: as of ``ranking.pairs.pairs``
     :param user_index: user_id, market of every user known then
     :param profiles: user_profiles of the same day: one row a user
     :param items: item_features of the same day: one row an item
+    :param firsts: item_id and ``FIRST_COLUMNS`` of the same day: at most one row an item
     """
-    facts = items.select(
-        "item_id",
-        _key("department").alias("department"),
-        _key("department", "category").alias("category"),
-        _key("department", "category", "subcategory").alias("subcategory"),
-        _key("brand").alias("brand"),
-        *(F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS),
-    )
+    told = items.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS))
+    first = firsts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FIRST_COLUMNS))
+    facts = catalogue(items).join(told, on="item_id", how="left").join(first, on="item_id", how="left")
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
     users = user_index.select("user_id", "market").join(known, on="user_id", how="left")
     return (
@@ -62,11 +74,11 @@ def _key(*names: str) -> Column:
 
 
 def features(rows: DataFrame, sources: Sequence[str]) -> DataFrame:
-    """One row a candidate: ``KEYS`` and ``feature_names`` (float). What is not known is null, never 0.
+    """One row a candidate: ``KEYS``, ``feature_names`` and ``ODDS`` (float). What is not known is null, never 0.
 
     ``rows`` as of ``pair_rows``. A source that did not propose the item has a null score and rank: that is its absence.
     """
-    names = feature_names(sources)
+    names = (*feature_names(sources), ODDS)
 
     def make(rows: pa.Table) -> pa.Table:
         return surround(rows, names, sources)
@@ -79,9 +91,9 @@ def _types(rows: DataFrame, names: Sequence[str]) -> list[str]:
     return [f"{field.name} {field.dataType.simpleString()}" for field in rows.select(*names).schema]
 
 
-def labelled(features: DataFrame, interactions: DataFrame, start: date, horizon: int) -> DataFrame:
-    """Adds ``label``: 1 where the user bought the item in [start, start + horizon days), else 0."""
-    chosen = bought_within(interactions, start, horizon).withColumn("label", F.lit(1))
+def labelled(features: DataFrame, bought: DataFrame) -> DataFrame:
+    """Adds ``label``: 1 for the pairs (user_id, item_id) of ``bought``, which holds each once, else 0."""
+    chosen = bought.select("user_id", "item_id", F.lit(1).alias("label"))
     return features.join(chosen, on=["user_id", "item_id"], how="left").na.fill({"label": 0})
 
 

@@ -16,8 +16,7 @@ from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBClassifier
 
 from shoprec.errors import ContractBroken
-from shoprec.ranking.config import RankingConfig
-from shoprec.ranking.offset import Offset
+from shoprec.ranking.config import HABIT, RankingConfig, Trees
 from shoprec.ranking.ranker import matrix_of
 
 _HASH_STEPS = 1_000_000
@@ -52,18 +51,23 @@ def learnt_from(user_index: DataFrame, seed: int, settings: RankingConfig) -> Co
 def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig) -> DataFrame:
     """The rows to learn from: ``names``, label, weight and both folds, sorted, in as many partitions as workers.
 
-    ``labelled`` as of ``ranking.features.labelled``. Every purchase is kept with weight 1, and ``negative_share`` of
-    the rest with its inverse. Partitions and order follow from hashes of the ids: equal rows make equal trees.
+    ``labelled``: user_id, item_id, label and ``names``; where they are there, period (rows of a pair are told apart by
+    it), importance (what a row counts, else 1) and offset (log-odds that the trees add to), which stays. Every purchase
+    is kept, and ``negative_share`` of the rest with the inverse in its weight. Partitions and order follow from hashes
+    of the key: equal rows make equal trees.
     """
     share = settings.negative_share
     bought = F.col("label") == 1
-    order = F.xxhash64("user_id", "item_id", F.lit(seed))
+    key = [name for name in ("user_id", "item_id", "period") if name in labelled.columns]
+    counts = F.col("importance") if "importance" in labelled.columns else F.lit(1.0)
+    more = [name for name in ("offset",) if name in labelled.columns]
+    weight = counts * F.when(bought, 1.0).otherwise(1 / share)
     return (
-        labelled.where(bought | taken(share, seed, "user_id", "item_id"))
-        .withColumns({"weight": F.when(bought, 1.0).otherwise(1 / share), "order": order, **folds(seed, settings)})
+        labelled.where(bought | taken(share, seed, *key))
+        .withColumns({"weight": weight, "order": F.xxhash64(*key, F.lit(seed)), **folds(seed, settings)})
         .repartition(settings.workers, "order")
-        .sortWithinPartitions("order", "user_id", "item_id")
-        .select(*names, "label", "weight", *folds(seed, settings))
+        .sortWithinPartitions("order", *key)
+        .select(*names, *more, "label", "weight", *folds(seed, settings))
     )
 
 
@@ -74,28 +78,25 @@ def monotone(names: Sequence[str]) -> tuple[int, ...]:
     from a fortnight's chance that it does. Not to be proposed, a missing value, may go either way.
     """
     ways = {"score": 1, "match": 1, "rank": -1, "best": -1}
-    return tuple(ways.get(name.split("_")[0], 0) for name in names)
+    return tuple(1 if name == HABIT else ways.get(name.split("_")[0], 0) for name in names)
 
 
-def train(
-    rows: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig, offset: Offset | None = None
-) -> bytes:
+def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig, trees: Trees) -> bytes:
     """A booster's JSON, fitted on ``rows`` (as of ``training_rows``): log-odds of a purchase.
 
-    Nulls are missing values, which every split sends its own way.
+    Nulls are missing values, which every split sends its own way. Where rows have no offset, the trees begin at the
+    share of purchases.
 
-    :param offset: log-odds that the trees add to; without it they begin at the share of purchases
     :raises ContractBroken: there is nothing to tell apart: no row, or rows of one label only
     """
-    if offset is not None:
-        rows = rows.withColumn("offset", offset.column)
     parameters = {
-        "n_estimators": settings.trees,
-        "max_depth": settings.depth,
-        "learning_rate": settings.learning_rate,
-        "min_child_weight": settings.min_child_weight,
-        "colsample_bytree": settings.column_share,
-        "max_bin": settings.bins,
+        "n_estimators": trees.rounds,
+        "max_depth": trees.depth,
+        "learning_rate": trees.learning_rate,
+        "min_child_weight": trees.min_child_weight,
+        "colsample_bytree": trees.column_share,
+        "subsample": trees.row_share,
+        "max_bin": trees.bins,
         "tree_method": "hist",
         "random_state": seed,
         "monotone_constraints": str(monotone(names)),
@@ -106,7 +107,7 @@ def train(
     counts = rows.agg(F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("bought")).first()
     _check(counts["rows"], counts["bought"])
     columns = {"features_col": list(names), "label_col": "label", "weight_col": "weight"}
-    if offset is not None:
+    if "offset" in rows.columns:
         columns["base_margin_col"] = "offset"
     estimator = SparkXGBClassifier(num_workers=settings.workers, verbose=False, **columns, **parameters)
     return bytes(estimator.fit(rows).get_booster().save_raw("json"))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from shoprec.contracts.gold import LISTS
-from shoprec.ranking.config import RankingConfig
-from shoprec.ranking.ranker import Rankers, Vector
+from shoprec.ranking.config import ODDS, RankingConfig
+from shoprec.ranking.ranker import Matrix, Rankers, Vector
 from shoprec.ranking.surroundings import codes, of_whole_users, surround
 
 Indices = NDArray[np.int64]
@@ -83,24 +83,33 @@ class ListMaker:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """The rows of whole users, as of ``ranking.features.pair_rows``, in; the kept rows of both lists out."""
-        rows = surround(rows, self.rankers.names, self.settings.sources)
-        matrix = self.rankers.matrix(rows)
-        scores = self.rankers.probabilities(matrix)
+        rows = surround(rows, (*self.rankers.names, ODDS), self.settings.sources)
+        matrix = self.rankers.new.matrix(rows)
+        bought = rows.column("pair_days").to_numpy() > 0
+        scores = self.rankers.probabilities(matrix, rows.column(ODDS).to_numpy(), bought)
         kept = [(name, best) for name in LISTS for best in self._choose(rows, scores, name)]
         places = np.concatenate([np.empty(0, np.int64), *(best for _, best in kept)])
         ranks = [np.arange(1, len(best) + 1) for _, best in kept]
-        distinct, inverse = np.unique(places, return_inverse=True)
-        why = families(self.rankers.contributions(matrix[distinct]), self.rankers.names)
         carried = rows.select(carried_columns(self.settings.sources)).take(pa.array(places))
         made = {
             "list": pa.array([name for name, best in kept for _ in best], pa.string()),
             "rank": pa.array(np.concatenate([np.empty(0, np.int64), *ranks]), pa.int32()),
             "score": pa.array(scores[places]),
-            "families": pa.array([why[i] for i in inverse], pa.list_(pa.string())),
+            "families": self._why(matrix, places, bought),
         }
         for name, values in made.items():
             carried = carried.append_column(name, values)
         return carried
+
+    def _why(self, matrix: Matrix, places: Indices, bought: NDArray[np.bool_]) -> pa.Array:
+        """What spoke for each of the ``places``; null where another ranker than that of new items scored it."""
+        mine = places if self.rankers.known is None else places[~bought[places]]
+        distinct, inverse = np.unique(mine, return_inverse=True)
+        said = families(self.rankers.new.contributions(matrix[distinct]), self.rankers.names)
+        why: list[list[str] | None] = [None] * len(places)
+        for place, i in zip(np.flatnonzero(np.isin(places, distinct)), inverse, strict=True):
+            why[place] = said[i]
+        return pa.array(why, pa.list_(pa.string()))
 
     def _choose(self, rows: pa.Table, scores: Vector, name: str) -> list[Indices]:
         """The places of each user's list in ``rows``, best first."""
@@ -124,7 +133,8 @@ def carried_columns(sources: Sequence[str]) -> list[str]:
 
 
 def lists(rows: DataFrame, rankers: Rankers, settings: RankingConfig) -> DataFrame:
-    """Both lists of every user: carried columns, list, rank, score and families (array<string>, strongest first).
+    """Both lists of every user: carried columns, list, rank, score and families (array<string>, strongest first; null
+    for items that the ranker of known items scored).
 
     ``rows`` as of ``ranking.features.pair_rows``: features are made, scored and cut to the lists in one kernel, so
     that the wide rows never leave it. The list 'discovery' holds only items that the user never bought; a user with

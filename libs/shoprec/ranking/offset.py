@@ -32,11 +32,6 @@ class Offset:
         score = np.maximum(np.nan_to_num(matrix[:, names.index(HABIT)].astype(np.float64), nan=0.0), 0.0)
         return (self.slope * np.log(score + _LEAST) + self.shift).astype(np.float32)
 
-    @property
-    def column(self) -> Column:
-        """The same for rows with a column ``HABIT``."""
-        return (F.lit(self.slope) * _logarithm() + F.lit(self.shift)).cast("float")
-
 
 def fit_offset(rows: DataFrame) -> Offset:
     """Logistic regression of the label on the logarithm of the score.

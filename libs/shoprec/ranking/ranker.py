@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,15 +19,12 @@ from shoprec.ranking.offset import Offset
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
-#: What is ranked apart: items that the user bought before, and items new to the user.
-PARTS = ("known", "new")
-
 #: The file of all that scoring needs beside the trees; those of each part lie in ``booster_file(part)``.
 CARD = "ranker.json"
 
 
 def booster_file(part: str) -> str:
-    """The name of the file with the trees of one of ``PARTS``."""
+    """The name of the file with the trees of a part: known (items bought before) or new (the others)."""
     return f"booster_{part}.json"
 
 
@@ -37,6 +34,11 @@ def matrix_of(rows: pa.Table | pa.RecordBatch, names: Sequence[str]) -> Matrix:
     for place, name in enumerate(names):
         matrix[:, place] = rows.column(name).to_numpy(zero_copy_only=False)
     return matrix
+
+
+def logistic(odds: Vector) -> Vector:
+    """Probabilities of log-odds, in (0, 1)."""
+    return 1.0 / (1.0 + np.exp(-np.clip(odds, -30.0, 30.0)))
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Ranker:
 
     def probabilities(self, margins: Vector) -> Vector:
         """Calibrated probabilities of a purchase within the horizon, in (0, 1); [rows]."""
-        return 1.0 / (1.0 + np.exp(-np.clip(self.slope * margins + self.shift, -30.0, 30.0)))
+        return logistic(self.slope * margins + self.shift)
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """What each feature adds to each row's log-odds, without the common bias; [rows, features].
@@ -103,75 +105,96 @@ class Ranker:
 
 
 @dataclass(frozen=True)
-class Rankers:
-    """A ranker for the items that a user bought before and one for the items new to the user; it may be the same.
+class Known:
+    """The ranker of items that a user bought before, and what makes its margins comparable between users.
 
-    Purchases of items that a user knows are many and follow habit, those of new items are few and follow taste: trees
-    that learn from both at once learn the first. Calibrated, the probabilities of both stand in one list.
+    odds = slope · margin + by_trips · log(trips) + shift, with the visits to be expected within the horizon.
     """
 
-    known: Ranker
+    ranker: Ranker
+    slope: float
+    by_trips: float
+    shift: float
+
+    def odds(self, matrix: Matrix, trips: NDArray[np.float32]) -> Vector:
+        """Log-odds of a purchase within the horizon; [rows]."""
+        return self.slope * self.ranker.margins(matrix) + self.by_trips * np.log(trips.astype(np.float64)) + self.shift
+
+
+@dataclass(frozen=True)
+class Rankers:
+    """A ranker of the items that a user bought before and one of the others.
+
+    Purchases of items that a user knows are many and follow habit, those of new items are few and follow taste: trees
+    that learn from both at once learn the first. Where too little was bought again to learn from, ``known`` is None and
+    ``new`` ranks all. Calibrated, the probabilities of both stand in one list.
+    """
+
+    known: Known | None
     new: Ranker
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features, in their order in both models."""
-        return self.known.names
+        """The features of ``new``, in their order in the model."""
+        return self.new.names
 
-    def matrix(self, rows: pa.Table | pa.RecordBatch) -> Matrix:
-        """The rows' features, [rows, features] float32, nulls as NaN."""
-        return self.known.matrix(rows)
+    def probabilities(self, matrix: Matrix, odds: NDArray[np.float32], known: NDArray[np.bool_]) -> Vector:
+        """Calibrated probabilities of a purchase within the horizon, in [0, 1); [rows].
 
-    def probabilities(self, matrix: Matrix) -> Vector:
-        """Calibrated probabilities of a purchase within the horizon, in (0, 1); [rows]."""
-        made = np.empty(len(matrix))
-        for ranker, mine in self._parts(matrix):
-            made[mine] = ranker.probabilities(ranker.margins(matrix[mine]))
+        :param matrix: what ``new`` sees; [rows, features]
+        :param odds: what ``known`` said of the rows, NaN where it did not look: too seldom bought, and 0 here
+        :param known: whether the user bought the row's item before
+        """
+        if self.known is None:
+            return self.new.probabilities(self.new.margins(matrix))
+        made = np.zeros(len(matrix))
+        made[~known] = self.new.probabilities(self.new.margins(matrix[~known]))
+        told = known & ~np.isnan(odds)
+        made[told] = logistic(odds[told].astype(np.float64))
         return made
-
-    def contributions(self, matrix: Matrix) -> Matrix:
-        """What each feature adds to each row's log-odds, by the row's own ranker; [rows, features]."""
-        made = np.empty_like(matrix)
-        for ranker, mine in self._parts(matrix):
-            made[mine] = ranker.contributions(matrix[mine])
-        return made
-
-    def _parts(self, matrix: Matrix) -> tuple[tuple[Ranker, NDArray[np.bool_]], ...]:
-        known = matrix[:, self.names.index("pair_days")] > 0
-        return (self.known, known), (self.new, ~known)
 
     def files(self, facts: Mapping[str, object]) -> dict[str, bytes]:
         """The rankers as files to save: name -> content. ``facts`` (JSON-able) are kept in the card."""
-        rankers = dict(zip(PARTS, (self.known, self.new), strict=True))
+        calibration = {"new": {"slope": self.new.slope, "shift": self.new.shift}}
+        if self.known is not None:
+            calibration["known"] = {name: getattr(self.known, name) for name in _CALIBRATION}
         card = {
-            "features": list(self.names),
-            "calibration": {part: {"slope": one.slope, "shift": one.shift} for part, one in rankers.items()},
-            "offset": {part: asdict(one.offset) for part, one in rankers.items() if one.offset is not None},
-            "sha256": {booster_file(part): one.digest for part, one in rankers.items()},
+            "features": {part: list(one.names) for part, one in self._parts().items()},
+            "calibration": calibration,
+            "offset": {part: asdict(one.offset) for part, one in self._parts().items() if one.offset is not None},
+            "sha256": {booster_file(part): one.digest for part, one in self._parts().items()},
             **facts,
         }
-        boosters = {booster_file(part): one.booster_json for part, one in rankers.items()}
+        boosters = {booster_file(part): one.booster_json for part, one in self._parts().items()}
         return {**boosters, CARD: json.dumps(card, indent=2, sort_keys=True).encode()}
 
     @property
     def digests(self) -> dict[str, str]:
         """SHA-256 of the trees of each part, hex, by ``ranker_<part>``."""
-        return {"ranker_known": self.known.digest, "ranker_new": self.new.digest}
+        return {f"ranker_{part}": one.digest for part, one in self._parts().items()}
+
+    def _parts(self) -> dict[str, Ranker]:
+        return {**({} if self.known is None else {"known": self.known.ranker}), "new": self.new}
+
+
+_CALIBRATION = ("slope", "by_trips", "shift")
 
 
 def load(files: Mapping[str, bytes]) -> Rankers:
-    """The rankers saved as ``files`` (name -> content).
+    """The rankers saved as ``files`` (name -> content): the card, and the boosters that it names.
 
     :raises ContractBroken: the trees are not those that the card was written for
     """
     card = json.loads(files[CARD])
-    return Rankers(*(_loaded(files, card, part) for part in PARTS))
+    loaded = {part: _loaded(files, card, part) for part in card["features"]}
+    known = loaded.get("known")
+    told = card["calibration"]
+    return Rankers(Known(known, **told["known"]) if known is not None else None, replace(loaded["new"], **told["new"]))
 
 
 def _loaded(files: Mapping[str, bytes], card: Mapping[str, Any], part: str) -> Ranker:
-    name, calibration, offset = booster_file(part), card["calibration"][part], card["offset"].get(part)
-    numbers = calibration["slope"], calibration["shift"], Offset(**offset) if offset else None
-    ranker = Ranker(files[name], tuple(card["features"]), *numbers)
+    name, offset = booster_file(part), card["offset"].get(part)
+    ranker = Ranker(files[name], tuple(card["features"][part]), offset=Offset(**offset) if offset else None)
     if ranker.digest != card["sha256"][name]:
         raise ContractBroken(
             f"{name} has SHA-256 {ranker.digest}, its card says {card['sha256'][name]}: the file is damaged or "

@@ -18,6 +18,7 @@ _LAST_RESORT = "Fits what you buy"
 
 def explained(
     lists: DataFrame,
+    known: DataFrame,
     items: DataFrame,
     neighbours: DataFrame,
     interactions: DataFrame,
@@ -26,13 +27,17 @@ def explained(
 ) -> DataFrame:
     """The recommendations: list, market, user_id, rank, item_id, score, sources, reasons.
 
-    ``lists`` as of ``ranking.lists``; ``items``: item_id, name, category; ``neighbours``: item_neighbours of kind
+    ``lists`` as of ``ranking.lists``; ``known``: user_id, item_id and families of what the ranker of known items
+    scored, one row a pair; ``items``: item_id, name, category; ``neighbours``: item_neighbours of kind
     'similar'; ``interactions``: known purchases. Each row has 1 … ``most`` reasons.
     """
     named = items.select("item_id", "name", "category")
     kin = items.select(F.col("item_id").alias("kin_id"), F.col("name").alias("kin_name"))
+    said = known.select("user_id", "item_id", F.col("families").alias("known_families"))
     told = (
-        lists.join(named, on="item_id", how="left")
+        lists.join(said, on=["user_id", "item_id"], how="left")
+        .withColumn("families", F.coalesce("families", "known_families", F.array().cast("array<string>")))
+        .join(named, on="item_id", how="left")
         .join(nearest(neighbours), on="item_id", how="left")
         .join(often_bought(interactions), on="user_id", how="left")
         .withColumn("kin_id", F.get(F.array_intersect("near", "mine"), 0))

@@ -22,7 +22,21 @@ Indices = NDArray[np.int64]
 #: ties.
 KEYS = ("user_id", "item_id", "market", "category", "tie")
 
-_LEVELS = ("department", "category", "subcategory", "brand")
+#: The levels of the catalogue; rows have a number for their place in each, null where the shop does not say.
+LEVELS = ("department", "category", "subcategory", "brand")
+
+#: Days after which the first purchase of an item counts half among those of its subcategory.
+_FIRSTS_HALVED = 60.0
+
+#: Purchases spread like the shop's that are added to a user's before their lift is told.
+_LIFT_PRIOR = 30.0
+
+#: The sums over a user's purchases at a level that features are made of.
+_SUMS = frozenset({
+    "department_decayed", "brand_decayed", "brand_days", "line_items",
+    *(f"category_{part}" for part in ("decayed", "days", "age", "items", "paid", "units")),
+    *(f"subcategory_{part}" for part in ("decayed", "days", "age", "firsts")),
+})  # fmt: skip
 
 #: Rows from which on complete users are passed on: enough that a column's fixed costs are shared by many users.
 _ENOUGH = 20_000
@@ -73,13 +87,12 @@ def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa
     """
     chosen = np.flatnonzero(rows.column("proposals").to_numpy() > 0)
     user_N = codes(rows.column("user_id"))
-    given = {name: _floats(rows, name) for name in rows.column_names if name not in KEYS and name not in _LEVELS}
+    given = {name: _floats(rows, name) for name in rows.column_names if name not in KEYS and name not in LEVELS}
     made = {name: values[chosen] for name, values in given.items()}
     made |= {name: values[chosen] for name, values in _level_sums(rows, given, user_N).items()}
     with np.errstate(divide="ignore", invalid="ignore"):
         made |= _ratios(made, given, user_N, user_N[chosen])
         made[HABIT] = made.get("score_buy_again", np.full(len(chosen), np.nan))
-        made["pair_habit_share"] = made[HABIT] / np.bincount(user_N[chosen], np.nan_to_num(made[HABIT]))[user_N[chosen]]
         for source in sources:
             made[f"score_{source}"] = _place(made[f"score_{source}"], user_N[chosen])
     made["best_rank"] = np.fmin.reduce(np.stack([made[f"rank_{source}"] for source in sources]))
@@ -95,6 +108,17 @@ def codes(column: pa.ChunkedArray) -> Indices:
     return column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
+def codes_or_none(rows: pa.Table, name: str) -> Indices:
+    """``codes`` of the column ``name``; -1 where it is null."""
+    column = rows.column(name)
+    return np.where(column.is_null().to_numpy(), -1, codes(column.fill_null(0)))
+
+
+def grouped(user_N: Indices, place_N: Indices) -> Indices:
+    """A number, 0 or above, for each pair of user and place; places are -1 or above."""
+    return np.unique(user_N * (place_N.max(initial=0) + 2) + place_N + 1, return_inverse=True)[1]
+
+
 def _floats(rows: pa.Table, name: str) -> Array:
     return rows.column(name).cast(pa.float64()).to_numpy()
 
@@ -106,12 +130,12 @@ def _finite(values: Array) -> NDArray[np.float32]:
 
 def _place(scores_C: Array, user_C: Indices) -> Array:
     """Scores between the worst (0) and the best (1) of each user's list; NaN where there is none."""
-    low_C = _least(scores_C, user_C)[user_C]
-    high_C = -_least(-scores_C, user_C)[user_C]
+    low_C = least(scores_C, user_C)[user_C]
+    high_C = -least(-scores_C, user_C)[user_C]
     return np.where(high_C > low_C, (scores_C - low_C) / (high_C - low_C), np.where(np.isnan(scores_C), np.nan, 1.0))
 
 
-def _least(values: Array, group: Indices) -> Array:
+def least(values: Array, group: Indices) -> Array:
     """The least value of each group, NaN aside; infinite where a group has none."""
     least = np.full(group.max(initial=-1) + 1, np.inf)
     np.minimum.at(least, group, np.where(np.isnan(values), np.inf, values))
@@ -120,24 +144,30 @@ def _least(values: Array, group: Indices) -> Array:
 
 def _level_sums(rows: pa.Table, given: Mapping[str, Array], user_N: Indices) -> dict[str, Array]:
     """For each level of the catalogue, what the user bought at the row's place in it; [N], NaN: place unknown."""
-    sums = {}
     parts = {
         "decayed": given["pair_decayed"],
         "days": given["pair_days"],
         "paid": given["paid"],
         "units": given["units"],
         "items": (given["pair_days"] > 0).astype(np.float64),
+        "firsts": np.nan_to_num(0.5 ** (given["pair_first_age"] / _FIRSTS_HALVED)),
     }
-    for level in _LEVELS:
-        column = rows.column(level)
-        known_N = ~column.is_null().to_numpy()
-        place_N = codes(column.fill_null(0))
-        _, group_N = np.unique(user_N * (place_N.max(initial=0) + 1) + place_N, return_inverse=True)
+    levels = {level: codes_or_none(rows, level) for level in LEVELS}
+    # A line: what one maker has of one subcategory.
+    known = (levels["subcategory"] >= 0) & (levels["brand"] >= 0)
+    line_N = levels["subcategory"] * (levels["brand"].max(initial=0) + 1) + levels["brand"]
+    levels["line"] = np.where(known, line_N, -1)
+    sums = {}
+    for level, place_N in levels.items():
+        known_N = place_N >= 0
+        group_N = grouped(user_N, place_N)
         for part, values_N in parts.items():
-            total = np.bincount(group_N, weights=values_N * known_N)[group_N] if len(group_N) else values_N
-            sums[f"{level}_{part}"] = np.where(known_N, total, np.nan)
-        age_N = np.where(known_N, given["pair_age"], np.nan)
-        sums[f"{level}_age"] = np.where(known_N, _least(age_N, group_N)[group_N], np.nan)
+            if f"{level}_{part}" in _SUMS:
+                total = np.bincount(group_N, weights=values_N * known_N)[group_N] if len(group_N) else values_N
+                sums[f"{level}_{part}"] = np.where(known_N, total, np.nan)
+        if f"{level}_age" in _SUMS:
+            age_N = np.where(known_N, given["pair_age"], np.nan)
+            sums[f"{level}_age"] = np.where(known_N, least(age_N, group_N)[group_N], np.nan)
     return sums
 
 
@@ -147,22 +177,21 @@ def _ratios(
     """The pair against the user, the item and the levels; [C]. ``given``, of all N rows, is for the user's totals."""
     decayed = np.bincount(user_N, weights=given["pair_decayed"])[user_C]
     paid = np.bincount(user_N, weights=given["paid"])[user_C]
-    last_visit = _least(given["pair_age"], user_N)[user_C]
+    last_visit = least(given["pair_age"], user_N)[user_C]
+    bought = np.bincount(user_N, weights=given["pair_days"])[user_C]
     days, age = made["pair_days"], made["pair_age"]
     gap = np.where(days >= 2, (made["pair_first_age"] - age) / (days - 1), np.nan)
-    visits, first_visits = made["pair_visits"], made["pair_first_visits"]
-    visit_rate = days / (first_visits + 1)
+    usual = made["item_subcategory_share"]
     return {
-        **{f"{level}_affinity": made[f"{level}_decayed"] / decayed for level in _LEVELS},
-        **{f"{level}_part": made["pair_decayed"] / made[f"{level}_decayed"] for level in _LEVELS},
+        **{f"{level}_affinity": made[f"{level}_decayed"] / decayed for level in LEVELS},
+        **{f"{level}_part": made["pair_decayed"] / made[f"{level}_decayed"] for level in ("category", "subcategory")},
+        # The subcategory's share of the user's purchases over its share of the shop's.
+        "subcategory_lift": np.log((made["subcategory_days"] / usual + _LIFT_PRIOR) / (bought + _LIFT_PRIOR)),
         "pair_gap": gap,
         "pair_overdue": age / gap,
         "pair_item_overdue": age / made["item_repurchase_days"],
         "pair_units": made["units"] / days,
         "pair_spend_share": made["paid"] / paid,
-        "pair_visit_gap": np.where(days >= 2, (first_visits - visits) / (days - 1), np.nan),
-        "pair_visit_rate": visit_rate,
-        "pair_expected": visit_rate * made["user_baskets_91d"],
         "pair_visits_missed": (age - last_visit) / made["user_gap_days"],
         "pair_visit_share": days / made["user_baskets"],
         "price_ratio": made["item_price"] / (made["category_paid"] / made["category_units"]),

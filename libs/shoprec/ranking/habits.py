@@ -1,0 +1,133 @@
+"""Items that users bought before, as of several days: an Arrow kernel over whole users.
+
+The days whose purchases since are known, to learn from, and the as-of date are looked at in one passage. Letters of
+shapes as in ``histories``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from shoprec.ranking.config import HABIT
+from shoprec.ranking.habit_features import NAMES, habit_features
+from shoprec.ranking.histories import Array, Indices, past
+from shoprec.ranking.item_facts import RHYTHM
+from shoprec.ranking.surroundings import LEVELS, codes, codes_or_none, of_whole_users
+
+#: Rows that are learnt from, of each user and period: those of the highest scores.
+LEARNT = 60
+
+
+@dataclass(frozen=True)
+class Habits:
+    """The kernel: rows of whole users in, one row a pair and period out.
+
+    ``periods``: how many horizons back are looked at, the as-of date itself (0) among them; ``most``: the pairs of a
+    user that are to be ranked at the as-of date, those of the highest scores.
+    """
+
+    periods: int
+    horizon: int
+    most: int
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """user_id, item_id, period, label, trips and ``NAMES`` (float32), the rows of a user one after another.
+
+        ``rows``: user_id, item_id, days (as of ``histories``), then (array of ``RHYTHM`` by period), the levels of the
+        catalogue as numbers, tie (a hash that orders equal scores) and teaches (whether its user is learnt from).
+        label: bought in the ``horizon`` days from then; of period 0, 0. trips: visits to be expected in these days.
+        """
+        levels = {level: codes_or_none(rows, level) for level in LEVELS}
+        user_N, tie_N = codes(rows.column("user_id")), rows.column("tie").to_numpy()
+        teaches_N = rows.column("teaches").to_numpy()
+        facts = _Facts(rows)
+        parts = []
+        for period in range(self.periods):
+            then = past(rows.column("days"), period * self.horizon, self.horizon)
+            user_P = user_N[then.row_P]
+            item = facts.of(then.row_P, period)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                made = habit_features(then, user_P, item, {k: v[then.row_P] for k, v in levels.items()}, self.horizon)
+            best = _best(made[HABIT], user_P, tie_N[then.row_P], LEARNT if period else self.most)
+            if period:
+                best = best[teaches_N[then.row_P[best]]]
+            parts.append((then.row_P[best], np.full(len(best), period), then.again_P[best] * (period > 0), made, best))
+        row, period, label = (np.concatenate([part[i] for part in parts]) for i in range(3))
+        order = np.lexsort((row, period, user_N[row]))
+        columns = {
+            name: np.concatenate([made[name][best].astype(np.float32) for *_, made, best in parts])[order]
+            for name in ("trips", *NAMES)
+        }
+        kept = rows.select(["user_id", "item_id"]).take(pa.array(row[order]))
+        return pa.table({
+            "user_id": kept.column("user_id"),
+            "item_id": kept.column("item_id"),
+            "period": pa.array(period[order], pa.int32()),
+            "label": pa.array(label[order], pa.int32()),
+            **{name: pa.array(_known(values), pa.float32(), from_pandas=True) for name, values in columns.items()},
+        })  # fmt: skip
+
+    @property
+    def schema(self) -> str:
+        """What a call gives, as Spark names it."""
+        floats = ", ".join(f"{name} float" for name in ("trips", *NAMES))
+        return f"user_id string, item_id string, period int, label int, {floats}"
+
+
+def habits(histories: DataFrame, facts: DataFrame, catalogue: DataFrame, teaches: Column, kernel: Habits) -> DataFrame:
+    """One row a pair and period, as ``Habits`` gives it.
+
+    :param histories: as of ``ranking.histories``
+    :param facts: as of ``ranking.item_facts``, of as many periods
+    :param catalogue: item_id and the levels of the catalogue as numbers: one row an item
+    :param teaches: true for the users that are learnt from
+    """
+    told = F.struct("period", *(F.col(name).cast("float").alias(name) for name in RHYTHM))
+    items = facts.groupBy("item_id").agg(F.array_sort(F.collect_list(told)).alias("then"))
+    rows = (
+        histories.join(items, on="item_id", how="left")
+        .join(catalogue, on="item_id", how="left")
+        .withColumns({"tie": F.xxhash64("user_id", "item_id"), "teaches": teaches})
+    )
+
+    def make(rows: pa.Table) -> pa.Table:
+        return kernel(rows)
+
+    return of_whole_users(rows, make, kernel.schema)
+
+
+class _Facts:
+    """Facts of each row's item by period; an item that was sold by then has those of every later day."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        lists = rows.column("then").combine_chunks()
+        structs = lists.flatten()
+        names = [field.name for field in structs.type]
+        self.columns = {
+            name: values.to_numpy(zero_copy_only=False)
+            for name, values in zip(names, structs.flatten(), strict=True)
+            if name != "period"
+        }
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        self.start_N = offsets[:-1] - offsets[0]
+
+    def of(self, row_P: Indices, period: int) -> dict[str, Array]:
+        place = self.start_N[row_P] + period
+        return {name: values[place].astype(np.float64) for name, values in self.columns.items()}
+
+
+def _known(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _best(score_P: Array, user_P: Indices, tie_P: Indices, most: int) -> Indices:
+    """The places of each user's ``most`` highest scores."""
+    order = np.lexsort((tie_P, -score_P, user_P))
+    users = user_P[order]
+    starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]])
+    place = np.arange(len(users)) - np.repeat(starts, np.diff(np.r_[starts, len(users)]))
+    return np.sort(order[place < most])
