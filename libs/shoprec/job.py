@@ -218,11 +218,16 @@ def _settings_help(job: Job) -> str:
     usual = job.settings(**config.load_graph().entry(job.name).settings).model_dump(mode="json")
     lines = ["settings, with their values where neither the shop's YAML nor --set says another:"]
     for name, field in fields.items():
-        value = usual[name]
-        told = ", ".join(map(str, value)) if isinstance(value, list | dict) else json.dumps(value)
-        lines.append(f"  {job.name}.{name}={told}")
+        lines.append(f"  {job.name}.{name}={_shown(usual[name])}")
         lines += textwrap.wrap(field.description or "", 96, initial_indent="      ", subsequent_indent="      ")
     return "\n".join([*lines, "", ""])
+
+
+def _shown(value: Any) -> str:
+    """A setting's value as --set takes it; of values that are mappings themselves, their names alone."""
+    if isinstance(value, dict) and not any(isinstance(one, dict) for one in value.values()):
+        return "{" + ", ".join(f"{name}: {json.dumps(one)}" for name, one in value.items()) + "}"
+    return ", ".join(map(str, value)) if isinstance(value, list | dict) else json.dumps(value)
 
 
 def cli(job: Job, argv: Sequence[str] | None = None) -> None:

@@ -4,10 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from shoprec.errors import ContractBroken
 from shoprec.ranking.config import ODDS, RankingConfig, Trees
-from shoprec.ranking.fit import ENOUGH, Fitted, fit
+from shoprec.ranking.fit import ENOUGH, Fitted, _weighed, fit
 from shoprec.ranking.ranker import Known
 from tests.ranking.tables import NAMES, SOURCES, planted_features
 
@@ -93,6 +94,14 @@ def test_beside_a_ranker_of_known_items_it_learns_from_the_others(spark: SparkSe
         assert score[part & ~good].mean() == pytest.approx(0.1, abs=0.05)
     wrong = fitted_on(spark, with_known(table, label, np.where(good, -2.197, 1.386)), ranker)
     assert made.gate["ndcg@10"] > 0.75 > wrong.gate["ndcg@10"] + 0.1
+
+
+def test_weighed_odds_are_those_of_the_weighed_probability(spark: SparkSession) -> None:
+    """Half of 0.8 is 0.4; nothing of it has odds of about -30."""
+    rows = spark.createDataFrame([(float(np.log(4)),), (0.0,)], "odds double")
+    made = rows.select(_weighed(F.col("odds"), 0.5).alias("half"), _weighed(F.col("odds"), 0.0).alias("none")).collect()
+    assert [row["half"] for row in made] == pytest.approx([np.log(0.4 / 0.6), np.log(0.25 / 0.75)])
+    assert [row["none"] for row in made] == pytest.approx([-29.93] * 2, abs=0.01)
 
 
 def test_few_purchases_of_new_items_are_learnt_from_with_the_known_ones(spark: SparkSession, fitted: Fitted) -> None:

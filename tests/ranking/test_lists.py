@@ -164,6 +164,24 @@ def test_known_items_stand_at_the_odds_that_their_ranker_gave(maker: ListMaker) 
         assert (row["families"] is None) == (int(row["item_id"][1:]) % 2 == 1)
 
 
+def test_new_items_count_less_beside_known_ones_and_as_before_among_themselves(maker: ListMaker) -> None:
+    """A new item of chance p stands behind known ones of p / 2; what it is told to be, stays."""
+    alone = {row["item_id"]: row["score"] for row in maker(user_rows(*rows_of_a_user(12))).to_pylist()}
+    rows = rows_of_a_user(12)
+    for row in rows:
+        if "pair_days" in row:
+            chance = 0.6 * alone["i10"]  # the new item of the highest score
+            row["pair_odds"] = float(np.log(chance / (1 - chance)))
+    known = Known(maker.rankers.new, 1.0, 0.0, 0.0)
+    apart = replace(maker, rankers=Rankers(known, maker.rankers.new))
+    made = [row for row in apart(user_rows(*rows)).to_pylist() if row["list"] == "all"]
+    assert {row["item_id"] for row in made[:6]} == {f"i{i}" for i in range(1, 12, 2)}
+    assert made[6]["item_id"] == "i10"
+    assert made[6]["score"] == alone["i10"] > made[0]["score"]
+    whole = replace(apart, settings=apart.settings.model_copy(update={"new_weight": 1.0}))
+    assert next(iter(whole(user_rows(*rows)).to_pylist()))["item_id"] == "i10"
+
+
 def test_every_feature_of_known_items_has_a_family() -> None:
     kinds = {"repeat", "category", "brand", "offer", "price", "popular", "trend"}
     assert {family(name) for name in KNOWN_NAMES} == kinds

@@ -109,7 +109,19 @@ def test_explained_by_hand(spark: SparkSession, neighbours) -> None:
         for user in ("u", "v")
     ]
     rows += [
-        ("all", "m", "v", rank, item, 0.2, None, None, None, 1.0, *{**facts, "pair_days": 1.0, "pair_age": 4.0}.values())
+        (
+            "all",
+            "m",
+            "v",
+            rank,
+            item,
+            0.2,
+            None,
+            None,
+            None,
+            1.0,
+            *{**facts, "pair_days": 1.0, "pair_age": 4.0}.values(),
+        )
         for rank, item in ((1, "tea"), (2, "soap"))
     ]
     lists = spark.createDataFrame(

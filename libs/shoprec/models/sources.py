@@ -49,7 +49,7 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     "bought_together": {"kind": "neighbours"},
     "popular": {"kind": "list"},
     "trending": {"kind": "list"},
-    "buy_again": {"kind": "list", "new": 0, "bought": 150},
+    "buy_again": {"kind": "list", "new": 0, "bought": 100},
 }
 
 

@@ -97,6 +97,11 @@ class RankingConfig(Settings):
         "column_share, row_share, bins; unsaid values as they come",
     )
     new: Trees = Field(Trees(), description="trees of items new to the user, likewise")
+    new_weight: float = Field(
+        0.5, ge=0, le=1,
+        description="what the probability of an item new to the user counts beside known ones, which have a ranker of "
+        "their own: it is learnt from one horizon, and holds less in the next; 0 (none in the list of all) to 1",
+    )  # fmt: skip
     category_discount: float = Field(
         0.02, ge=0, lt=1,
         description="what each item loses, as a share, for every better item of its category in the list, 0 to below 1",

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.ranking.calibration import calibration, calibration_bins, collected
@@ -63,13 +63,17 @@ def fit(
         progress(f"{'all' if known is None else 'new'} items: learns {len(cells)} times without a part, then from all")
         *rankers, final = _learnt(sample, cells, names, seed, settings)
         cell = folds(seed, settings)["user_fold"] * settings.folds + folds(seed, settings)["item_fold"]
-        kept = ("pair_days", ODDS, *(f"rank_{source}" for source in settings.sources))
-        scored = out_of_fold(rows, rankers, cell, kept).persist(StorageLevel.DISK_ONLY)
-        bins = collected(calibration_bins(scored.where(mine).withColumn("part", F.lit(0))))
+        ranks = [f"rank_{source}" for source in settings.sources]
+        scored = out_of_fold(rows.where(mine), rankers, cell, ranks).persist(StorageLevel.DISK_ONLY)
+        bins = collected(calibration_bins(scored.withColumn("part", F.lit(0))))
         slope, shift = calibration(bins[0])
-        own = slope * F.col("margin") + shift
+        own = scored.withColumn("margin", slope * F.col("margin") + shift)
+        if known is not None:
+            own = own.withColumn("margin", _weighed(F.col("margin"), settings.new_weight))
         # What the ranker of known items did not look at comes last, as it does in the lists.
-        told = scored.withColumn("margin", F.when(mine, own).otherwise(F.coalesce(ODDS, F.lit(-30.0))))
+        others = rows.where(~mine).withColumn("margin", F.coalesce(ODDS, F.lit(-30.0)))
+        columns = ("user_id", "item_id", "label", "margin", *ranks)
+        told = own.select(*columns).unionByName(others.select(*columns))
         figures = ndcg(told, bought, settings.sources, GATE_DEPTH).first().asDict()
         scored.unpersist()
     finally:
@@ -95,6 +99,12 @@ def _learnt(
     others = [sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item)) for user, item in cells]
     with ThreadPoolExecutor(2, thread_name_prefix="trees") as pool:
         return list(pool.map(learn, [*others, sample]))
+
+
+def _weighed(odds: Column, weight: float) -> Column:
+    """Log-odds of ``weight`` times the probability, which lists are made by; -30 where that is 0."""
+    chance = F.greatest(weight / (1 + F.exp(-odds)), F.lit(1e-13))
+    return F.log(chance / (1 - chance))
 
 
 def _gate(figures: dict[str, float]) -> dict[str, Any]:

@@ -115,10 +115,12 @@ class ListMaker:
         """The places of each user's list in ``rows``, best first."""
         groups = rows.column("category").fill_null(-1).to_numpy()
         ties = rows.column("tie").to_numpy()
-        allowed = np.arange(rows.num_rows)
+        allowed, s = np.arange(rows.num_rows), self.settings
+        new = rows.column("pair_days").to_numpy() == 0
         if name == "discovery":
-            allowed = np.flatnonzero(rows.column("pair_days").to_numpy() == 0)
-        s = self.settings
+            allowed = np.flatnonzero(new)
+        elif self.rankers.known is not None:
+            scores = np.where(new, s.new_weight * scores, scores)
         user = codes(rows.column("user_id"))[allowed]
         by_user = allowed[np.argsort(user, kind="stable")]
         lists = np.split(by_user, np.cumsum(np.bincount(user))[:-1]) if len(user) else []
