@@ -15,13 +15,15 @@ from shoprec.ranking.pairs import pairs
 DAY = date(2024, 3, 1)
 SOURCES = ("als", "buy_again")
 EVENTS = (
-    "event_at timestamp, known_at timestamp, type string, user_id string, item_id string, quantity int, amount double, "
-    "discount double"
+    "event_at timestamp, known_at timestamp, superseded_at timestamp, type string, user_id string, item_id string, "
+    "quantity int, amount double, discount double"
 )
 
 
 def events(spark: SparkSession, *rows: tuple[datetime, str, str]) -> DataFrame:
-    return spark.createDataFrame([(at, at, "purchase", user, item, 1, 2.0, 0.0) for at, user, item in rows], EVENTS)
+    return spark.createDataFrame(
+        [(at, at, None, "purchase", user, item, 1, 2.0, 0.0) for at, user, item in rows], EVENTS
+    )
 
 
 def wide(spark: SparkSession, contract, rows: list[dict]) -> DataFrame:

@@ -96,12 +96,25 @@ def test_beside_a_ranker_of_known_items_it_learns_from_the_others(spark: SparkSe
     assert made.gate["ndcg@10"] > 0.75 > wrong.gate["ndcg@10"] + 0.1
 
 
+def test_no_candidate_is_new(spark: SparkSession, fitted: Fitted) -> None:
+    """The ranker of the others learns from known items then, and the figures are those of the odds that were given."""
+    table = planted_features(users=200, items=40, seed=8)[0]
+    label = table["label"].to_numpy()
+    told = with_known(table, label, np.where(label, 2.0, -2.0))
+    told = told.filter(pa.compute.greater(told["pair_days"], 0))
+    made = fitted_on(spark, told, Known(fitted.rankers.new, 1.0, 0.0, 0.0))
+    assert made.rankers.new.slope > 0
+    assert made.gate["ndcg@10"] > 0.95
+
+
 def test_weighed_odds_are_those_of_the_weighed_probability(spark: SparkSession) -> None:
-    """Half of 0.8 is 0.4; nothing of it has odds of about -30."""
-    rows = spark.createDataFrame([(float(np.log(4)),), (0.0,)], "odds double")
-    made = rows.select(_weighed(F.col("odds"), 0.5).alias("half"), _weighed(F.col("odds"), 0.0).alias("none")).collect()
-    assert [row["half"] for row in made] == pytest.approx([np.log(0.4 / 0.6), np.log(0.25 / 0.75)])
-    assert [row["none"] for row in made] == pytest.approx([-29.93] * 2, abs=0.01)
+    """Half of 0.8 is 0.4; what is sure, or can never be, has odds of about 30 either way."""
+    rows = spark.createDataFrame([(float(np.log(4)),), (0.0,), (80.0,), (-80.0,)], "odds double")
+    made = rows.select(
+        _weighed(F.col("odds"), 0.5).alias("half"), _weighed(F.col("odds"), 1.0).alias("whole")
+    ).collect()
+    assert [row["half"] for row in made[:2]] == pytest.approx([np.log(0.4 / 0.6), np.log(0.25 / 0.75)])
+    assert [row["whole"] for row in made] == pytest.approx([np.log(4), 0, 29.93, -29.93], abs=0.01)
 
 
 def test_few_purchases_of_new_items_are_learnt_from_with_the_known_ones(spark: SparkSession, fitted: Fitted) -> None:

@@ -11,7 +11,7 @@ from shoprec.ranking.config import HABIT
 from shoprec.ranking.habit_features import NAMES
 from shoprec.ranking.habits import LEARNT, Habits
 from shoprec.ranking.item_facts import RHYTHM
-from tests.ranking.test_histories import DAYS
+from tests.ranking.test_histories import DAYS, day
 
 FACTS = pa.list_(pa.struct([("period", pa.int32()), *((name, pa.float32()) for name in RHYTHM)]))
 KERNEL = Habits(periods=2, horizon=14, most=3)
@@ -27,9 +27,7 @@ def rows_of(*rows: dict, **facts: float) -> pa.Table:
     """Rows as the kernel takes them; a unit a day for 2, and every item with the same facts: 1, or as told."""
     item = {name: facts.get(name, 1.0) for name in RHYTHM}
     told = [{"user_id": "u", "tie": i, "teaches": True, **row} for i, row in enumerate(rows)]
-    days = [
-        [{"age": age, "known": age, "units": 1.0, "paid": 2.0, "saved": 0.0} for age in row["days"]] for row in told
-    ]
+    days = [[{**dict(day(age), units=1.0, paid=2.0, priced=1.0)} for age in row["days"]] for row in told]
     then = [[{"period": p, **item} for p in range(2)] for _ in told]
     numbers = ("department", "category", "subcategory", "brand", "tie")
     return pa.table({

@@ -1,54 +1,85 @@
 """Histories: a pair's days, and what was known of them on earlier days."""
 
 from datetime import date, datetime
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
-from shoprec.ranking.histories import Past, bought, histories, past
+from shoprec.ranking.histories import Days, Past, bought, histories, past
 
 AS_OF = date(2024, 3, 1)
 EVENTS = (
-    "event_at timestamp, known_at timestamp, type string, user_id string, item_id string, quantity int, amount double, "
-    "discount double"
+    "event_at timestamp, known_at timestamp, superseded_at timestamp, type string, user_id string, item_id string, "
+    "quantity int, amount decimal(18,2), discount decimal(18,2)"
 )
 DAYS = pa.list_(
-    pa.struct([("age", pa.int32()), ("known", pa.int32()), *((n, pa.float64()) for n in ("units", "paid", "saved"))])
-)
+    pa.struct([
+        *((name, pa.int32()) for name in ("age", "known", "until")),
+        *((name, pa.float64()) for name in ("units", "paid", "priced", "saved")),
+    ])
+)  # fmt: skip
 
 
-def days_of(*pairs: list[tuple[int, int]]) -> pa.ChunkedArray:
-    """Pairs by (age, known) of their days; n days ago n units were bought for 2 n."""
-    rows = [
-        [{"age": age, "known": known, "units": age, "paid": 2 * age, "saved": 0} for age, known in pair]
-        for pair in pairs
-    ]
-    return pa.chunked_array([pa.array(rows, DAYS)])
+def day(age: int, known: int | None = None, until: int = 0) -> dict[str, float]:
+    """A day on which n units were bought for 2 n, n being its age; known at once if not told otherwise."""
+    known = age if known is None else known
+    return {"age": age, "known": known, "until": until, "units": age, "paid": 2 * age, "priced": age, "saved": 0}
+
+
+def days_of(*pairs: list[dict[str, float]]) -> Days:
+    return Days.of(pa.chunked_array([pa.array(list(pairs), DAYS)]))
+
+
+def purchase(at: datetime, known: datetime, item: str, units: int, paid: str | None, until: datetime | None = None,
+             saved: str | None = None, kind: str = "purchase") -> tuple:  # fmt: skip
+    money = [None if value is None else Decimal(value) for value in (paid, saved)]
+    return (at, known, until, kind, "u", item, units, *money)
 
 
 def test_days_by_hand(spark: SparkSession) -> None:
-    """Two baskets of one day are one day; later days, other types and other users' days are none of it."""
-    late = datetime(2024, 2, 25)
+    """Two baskets of one day are one day's; later days and other types are none of it."""
+    feb = lambda d, hour=0: datetime(2024, 2, d, hour)  # noqa: E731
     rows = [
-        (datetime(2024, 2, 28, 9), datetime(2024, 2, 28, 9), "purchase", "u", "bread", 1, 2.5, 0.5),
-        (datetime(2024, 2, 28, 18), datetime(2024, 2, 29, 1), "purchase", "u", "bread", 2, 5.0, None),
-        (datetime(2024, 2, 8), late, "purchase", "u", "bread", 1, None, None),
-        (datetime(2024, 2, 20), datetime(2024, 2, 20), "view", "u", "bread", 1, None, None),
-        (datetime(2024, 2, 20), datetime(2024, 2, 20), "return", "u", "bread", -1, -2.5, None),
-        (datetime(2024, 3, 1), datetime(2024, 3, 1), "purchase", "u", "bread", 9, 9.0, 9.0),
-        (datetime(2024, 2, 29), datetime(2024, 2, 29), "purchase", "v", "bread", 1, 1.0, 0.0),
+        purchase(feb(28, 9), feb(28, 9), "bread", 1, "2.50", saved="0.50"),
+        purchase(feb(28, 18), feb(28, 18), "bread", 2, None),
+        purchase(feb(8), feb(25), "bread", 1, "3.00"),
+        purchase(feb(20), feb(20), "bread", 1, None, kind="view"),
+        purchase(feb(20), feb(20), "bread", -1, "-2.50", kind="return"),
+        purchase(datetime(2024, 3, 1), datetime(2024, 3, 1), "bread", 9, "9.00"),
+        purchase(feb(29), datetime(2024, 3, 1), "milk", 1, "1.00"),
     ]
-    made = {(row["user_id"], row["item_id"]): row["days"] for row in
-            histories(spark.createDataFrame(rows, EVENTS), AS_OF).collect()}  # fmt: skip
-    assert [tuple(day) for day in made["u", "bread"]] == [(2, 1, 3.0, 7.5, 0.5), (22, 5, 1.0, 0.0, 0.0)]
-    assert [tuple(day) for day in made["v", "bread"]] == [(1, 1, 1.0, 1.0, 0.0)]
-    assert len(made) == 2
+    (made,) = histories(spark.createDataFrame(rows, EVENTS), AS_OF).collect()
+    assert (made["user_id"], made["item_id"]) == ("u", "bread")
+    assert [tuple(one) for one in made["days"]] == [(2, 2, 0, 3, 2.5, 1, 0.5), (22, 5, 0, 1, 3, 1, 0)]
+
+
+def test_a_correction_is_known_from_its_day_on_and_what_it_corrects_until_then(spark: SparkSession) -> None:
+    """Bread of 40 days ago is corrected 3 days ago, to two units; tea, corrected on the as-of date, not yet."""
+    corrected, today = datetime(2024, 2, 27), datetime(2024, 3, 1)
+    bought = datetime(2024, 1, 21)
+    rows = [
+        purchase(bought, bought, "bread", 1, "2.00", until=corrected),
+        purchase(bought, corrected, "bread", 2, "4.00"),
+        purchase(bought, bought, "tea", 1, "5.00", until=today),
+        purchase(bought, today, "tea", 7, "9.00"),
+    ]
+    told = histories(spark.createDataFrame(rows, EVENTS), AS_OF)
+    for back, units in ((0, 2), (3, 1), (14, 1)):
+        made = {row["item_id"]: row for row in bought_then(told, back)}
+        assert (made["bread"]["units"], made["bread"]["pair_days"]) == (units, 1)
+        assert made["bread"]["pair_age"] == 40 - back
+        assert made["tea"]["units"] == 1
+
+
+def bought_then(told: DataFrame, back: int) -> list[Row]:
+    return bought(told, back, 20.0).collect()
 
 
 def test_as_of_today_all_days_are_there() -> None:
-    then = past(days_of([(3, 3), (13, 13)], [(5, 5)]), 0, 14)
+    then = past(days_of([day(3), day(13)], [day(5)]), 0, 14)
     assert then.row_P.tolist() == [0, 1]
     assert then.days_P.tolist() == [2, 1]
     assert then.latest_P.tolist() == [3, 5]
@@ -59,7 +90,8 @@ def test_as_of_today_all_days_are_there() -> None:
 
 def test_an_earlier_day_sees_what_was_known_then() -> None:
     """Ten days back: ages are counted from there; a purchase told late is not seen, but was bought."""
-    then = past(days_of([(3, 3), (13, 13), (40, 40)], [(5, 5)], [(12, 9)], [(11, 11), (15, 8)]), 10, 14)
+    told = days_of([day(3), day(13), day(40)], [day(5)], [day(12, known=9)], [day(11), day(15, known=8)])
+    then = past(told, 10, 14)
     assert then.row_P.tolist() == [0, 3]
     assert then.age_D.tolist() == [3, 30, 1]
     assert then.again_P.tolist() == [True, False]
@@ -69,27 +101,48 @@ def test_an_earlier_day_sees_what_was_known_then() -> None:
 @pytest.mark.parametrize(("age", "back", "again"), [(14, 14, True), (15, 14, False), (1, 14, True), (1, 28, False),
                                                     (15, 28, True)])  # fmt: skip
 def test_what_follows_is_the_horizon_and_no_more(age: int, back: int, again: bool) -> None:
-    then = past(days_of([(age, age), (50, 50)]), back, 14)
+    then = past(days_of([day(age), day(50)]), back, 14)
     assert then.again_P.tolist() == [again]
+
+
+def test_entries_of_one_day_are_one_day() -> None:
+    """Of a day with two entries, one known later, an earlier day sees one, today both together; a superseded one is
+    seen until then, and is no purchase that followed."""
+    told = days_of([day(20, known=20), day(20, known=12), day(30)], [day(16, until=2), day(40)])
+    today, then = past(told, 0, 14), past(told, 14, 14)
+    assert today.age_D.tolist() == [20, 30, 40]
+    assert today.units_D.tolist() == [40, 30, 40]
+    assert then.age_D.tolist() == [6, 16, 2, 26]
+    assert then.units_D.tolist() == [20, 30, 16, 40]
+    assert past(days_of([day(5, until=1), day(40)]), 14, 14).again_P.tolist() == [False]
 
 
 def test_slices_and_chunks_are_the_same_as_whole() -> None:
     """Arrow hands parts of longer arrays over; their offsets do not begin at nought."""
-    whole = days_of([(9, 9)], [(3, 3), (13, 13)], [(5, 5)])
-    part = past(pa.chunked_array([whole.chunk(0).slice(1, 1), whole.chunk(0).slice(2, 1)]), 0, 14)
+    whole = pa.array([[day(9)], [day(3), day(13)], [day(5)]], DAYS)
+    part = past(Days.of(pa.chunked_array([whole.slice(1, 1), whole.slice(2, 1)])), 0, 14)
     assert part.age_D.tolist() == [3, 13, 5]
     assert part.days_P.tolist() == [2, 1]
+    alone = past(Days.of(pa.chunked_array([whole.slice(1, 2)])), 0, 14)
+    assert alone.age_D.tolist() == [3, 13, 5]
+
+
+def test_pairs_that_are_not_wanted_are_not_seen_and_the_others_keep_their_numbers() -> None:
+    told = days_of([day(3)], [day(5)], [day(7)]).where(np.array([True, False, True]))
+    then = past(told, 0, 14)
+    assert then.row_P.tolist() == [0, 2]
+    assert then.age_D.tolist() == [3, 7]
 
 
 def test_nothing_known_then() -> None:
-    then: Past = past(days_of([(3, 3)]), 10, 14)
+    then: Past = past(days_of([day(3)]), 10, 14)
     assert len(then.row_P) == len(then.total(then.units_D)) == len(then.gap_D) == 0
 
 
 def test_sums_of_pairs_by_hand(spark: SparkSession) -> None:
     """Bread 2 and 22 days ago, of which 14 days ago the second was 8 days old; milk was not bought by then."""
-    rows = [(datetime(2024, 2, day), datetime(2024, 2, day), "purchase", "u", item, 2, 3.0, 0.0)
-            for day, item in ((28, "bread"), (8, "bread"), (20, "milk"))]  # fmt: skip
+    rows = [purchase(datetime(2024, 2, d), datetime(2024, 2, d), item, 2, "3.00")
+            for d, item in ((28, "bread"), (8, "bread"), (20, "milk"))]  # fmt: skip
     told = histories(spark.createDataFrame(rows, EVENTS), AS_OF)
     now, then = ({row["item_id"]: row.asDict() for row in bought(told, back, 20.0).collect()} for back in (0, 14))
     assert now["bread"] == {

@@ -8,13 +8,16 @@ from pyspark.sql import SparkSession
 from shoprec.ranking.config import FIRST_COLUMNS
 from shoprec.ranking.item_facts import RHYTHM, SUMS, item_facts
 
-DAY = "struct<age:int,known:int,units:double,paid:double,saved:double>"
+DAY = "struct<age:int,known:int,until:int,units:double,paid:double,priced:double,saved:double>"
 HORIZON = 14
 
 
 def facts_of(spark: SparkSession, pairs: list[tuple[str, str, list[int]]]) -> dict[tuple[str, int], dict]:
     """Facts of pairs (user, item, days), by item and period; a unit a day, 2 paid, and 2 saved on even days."""
-    rows = [(user, item, [(age, age, 1.0, 2.0, 0.0 if age % 2 else 2.0) for age in days]) for user, item, days in pairs]
+    rows = [
+        (user, item, [(age, age, 0, 1.0, 2.0, 1.0, 0.0 if age % 2 else 2.0) for age in days])
+        for user, item, days in pairs
+    ]
     told = spark.createDataFrame(rows, f"user_id string, item_id string, days array<{DAY}>").repartition(2)
     catalogue = spark.createDataFrame(
         [("bread", 1, 10), ("rye", 1, 10), ("milk", 1, 11)], "item_id string, category long, subcategory long"

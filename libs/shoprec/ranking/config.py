@@ -98,9 +98,9 @@ class RankingConfig(Settings):
     )
     new: Trees = Field(Trees(), description="trees of items new to the user, likewise")
     new_weight: float = Field(
-        0.5, ge=0, le=1,
+        0.5, gt=0, le=1,
         description="what the probability of an item new to the user counts beside known ones, which have a ranker of "
-        "their own: it is learnt from one horizon, and holds less in the next; 0 (none in the list of all) to 1",
+        "their own: it is learnt from one horizon, and holds less in the next; above 0, to 1",
     )  # fmt: skip
     category_discount: float = Field(
         0.02, ge=0, lt=1,

@@ -31,10 +31,11 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def catalogue(items: DataFrame) -> DataFrame:
+def catalogue(items: DataFrame, *more: Column) -> DataFrame:
     """item_id, and its department, category, subcategory and brand as numbers, null where the shop does not know them.
 
     :param items: item_features: one row an item
+    :param more: columns of it that are to stand beside them
     """
     return items.select(
         "item_id",
@@ -42,6 +43,7 @@ def catalogue(items: DataFrame) -> DataFrame:
         _key("department", "category").alias("category"),
         _key("department", "category", "subcategory").alias("subcategory"),
         _key("brand").alias("brand"),
+        *more,
     )
 
 
@@ -56,9 +58,9 @@ def pair_rows(
     :param items: item_features of the same day: one row an item
     :param firsts: item_id and ``FIRST_COLUMNS`` of the same day: at most one row an item
     """
-    told = items.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS))
+    columns = [F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS]
     first = firsts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FIRST_COLUMNS))
-    facts = catalogue(items).join(told, on="item_id", how="left").join(first, on="item_id", how="left")
+    facts = catalogue(items, *columns).join(first, on="item_id", how="left")
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
     users = user_index.select("user_id", "market").join(known, on="user_id", how="left")
     return (

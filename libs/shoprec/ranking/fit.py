@@ -57,17 +57,17 @@ def fit(
     rows = labelled(features, bought).persist(StorageLevel.DISK_ONLY)
     mine = F.lit(True) if known is None else F.col("pair_days") == 0
     few = known is not None and rows.where(mine & (F.col("label") == 1)).limit(ENOUGH).count() < ENOUGH
-    sample = training_rows(rows if few else rows.where(mine), names, seed, settings).persist(StorageLevel.DISK_ONLY)
+    taught = rows if few else rows.where(mine)
+    sample = training_rows(taught, names, seed, settings).persist(StorageLevel.DISK_ONLY)
+    ranks = [f"rank_{source}" for source in settings.sources]
+    cell = folds(seed, settings)["user_fold"] * settings.folds + folds(seed, settings)["item_fold"]
     try:
         cells = list(product(range(settings.folds), repeat=2))
         progress(f"{'all' if known is None else 'new'} items: learns {len(cells)} times without a part, then from all")
         *rankers, final = _learnt(sample, cells, names, seed, settings)
-        cell = folds(seed, settings)["user_fold"] * settings.folds + folds(seed, settings)["item_fold"]
-        ranks = [f"rank_{source}" for source in settings.sources]
-        scored = out_of_fold(rows.where(mine), rankers, cell, ranks).persist(StorageLevel.DISK_ONLY)
-        bins = collected(calibration_bins(scored.withColumn("part", F.lit(0))))
-        slope, shift = calibration(bins[0])
-        own = scored.withColumn("margin", slope * F.col("margin") + shift)
+        scored = out_of_fold(taught, rankers, cell, ("pair_days", *ranks)).persist(StorageLevel.DISK_ONLY)
+        slope, shift = calibration(collected(calibration_bins(scored.withColumn("part", F.lit(0))))[0])
+        own = scored.where(mine).withColumn("margin", slope * F.col("margin") + shift)
         if known is not None:
             own = own.withColumn("margin", _weighed(F.col("margin"), settings.new_weight))
         # What the ranker of known items did not look at comes last, as it does in the lists.
@@ -103,7 +103,7 @@ def _learnt(
 
 def _weighed(odds: Column, weight: float) -> Column:
     """Log-odds of ``weight`` times the probability, which lists are made by; -30 where that is 0."""
-    chance = F.greatest(weight / (1 + F.exp(-odds)), F.lit(1e-13))
+    chance = F.least(F.greatest(weight / (1 + F.exp(-odds)), F.lit(1e-13)), F.lit(1 - 1e-13))
     return F.log(chance / (1 - chance))
 
 

@@ -24,7 +24,7 @@ _DAYS_MEMORIES = (14, 30, 60)
 #: What a period counts of the one that followed it.
 _PERIOD_MEMORY = 0.8
 
-#: The features of a known item, in their order in the model; ``_habits`` and what it calls say what they are.
+#: The features of a known item, in their order in the model; ``habit_features`` and what it calls say what they are.
 NAMES: tuple[str, ...] = (
     HABIT, "pair_habit_share", "pair_days", "pair_age", "pair_first_age", "pair_gap", "pair_overdue",
     "pair_item_overdue", "pair_last_gap", "pair_gap_spread", "pair_usual_gap", "pair_due", "pair_hazard",
@@ -176,7 +176,7 @@ def _levels(
         if level in ("category", "brand"):
             made[f"{level}_days"] = np.where(known, np.bincount(group_P, then.days_P)[group_P], np.nan)
     spent, bought = (
-        np.bincount(groups["category"], then.total(v))[groups["category"]] for v in (then.paid_D, then.units_D)
+        np.bincount(groups["category"], then.total(v))[groups["category"]] for v in (then.paid_D, then.priced_D)
     )
     made["price_ratio"] = np.where(levels["category"] >= 0, item["price"] / (spent / bought), np.nan)
     own = _subcategory(then, groups["subcategory"], item, habit_D, visits, score_P)

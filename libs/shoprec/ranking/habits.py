@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from shoprec.ranking.config import HABIT
 from shoprec.ranking.habit_features import NAMES, habit_features
-from shoprec.ranking.histories import Array, Indices, past
+from shoprec.ranking.histories import Array, Days, Indices, past
 from shoprec.ranking.item_facts import RHYTHM
 from shoprec.ranking.surroundings import LEVELS, codes, codes_or_none, of_whole_users
 
@@ -44,28 +44,24 @@ class Habits:
         levels = {level: codes_or_none(rows, level) for level in LEVELS}
         user_N, tie_N = codes(rows.column("user_id")), rows.column("tie").to_numpy()
         teaches_N = rows.column("teaches").to_numpy()
-        facts = _Facts(rows)
+        facts, days = _Facts(rows), Days.of(rows.column("days"))
         parts = []
         for period in range(self.periods):
-            then = past(rows.column("days"), period * self.horizon, self.horizon)
-            user_P = user_N[then.row_P]
-            item = facts.of(then.row_P, period)
+            then = past(days.where(teaches_N) if period else days, period * self.horizon, self.horizon)
+            user_P, item = user_N[then.row_P], facts.of(then.row_P, period)
             with np.errstate(divide="ignore", invalid="ignore"):
                 made = habit_features(then, user_P, item, {k: v[then.row_P] for k, v in levels.items()}, self.horizon)
             best = _best(made[HABIT], user_P, tie_N[then.row_P], LEARNT if period else self.most)
-            if period:
-                best = best[teaches_N[then.row_P[best]]]
-            parts.append((then.row_P[best], np.full(len(best), period), then.again_P[best] * (period > 0), made, best))
+            # The rest is let go at once: of a user with a million items it would be gigabytes.
+            kept = {name: made[name][best].astype(np.float32) for name in ("trips", *NAMES)}
+            parts.append((then.row_P[best], np.full(len(best), period), then.again_P[best] * (period > 0), kept))
         row, period, label = (np.concatenate([part[i] for part in parts]) for i in range(3))
         order = np.lexsort((row, period, user_N[row]))
-        columns = {
-            name: np.concatenate([made[name][best].astype(np.float32) for *_, made, best in parts])[order]
-            for name in ("trips", *NAMES)
-        }
-        kept = rows.select(["user_id", "item_id"]).take(pa.array(row[order]))
+        columns = {name: np.concatenate([kept[name] for *_, kept in parts])[order] for name in ("trips", *NAMES)}
+        pairs = rows.select(["user_id", "item_id"]).take(pa.array(row[order]))
         return pa.table({
-            "user_id": kept.column("user_id"),
-            "item_id": kept.column("item_id"),
+            "user_id": pairs.column("user_id"),
+            "item_id": pairs.column("item_id"),
             "period": pa.array(period[order], pa.int32()),
             "label": pa.array(label[order], pa.int32()),
             **{name: pa.array(_known(values), pa.float32(), from_pandas=True) for name, values in columns.items()},
@@ -83,7 +79,7 @@ def habits(histories: DataFrame, facts: DataFrame, catalogue: DataFrame, teaches
 
     :param histories: as of ``ranking.histories``
     :param facts: as of ``ranking.item_facts``, of as many periods
-    :param catalogue: item_id and the levels of the catalogue as numbers: one row an item
+    :param catalogue: item_id and the levels of the catalogue as numbers, as they are at the as-of date: one row an item
     :param teaches: true for the users that are learnt from
     """
     told = F.struct("period", *(F.col(name).cast("float").alias(name) for name in RHYTHM))

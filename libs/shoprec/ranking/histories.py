@@ -3,7 +3,7 @@
 Letters of shapes: N rows, one a pair of user and item; of them P pairs with a purchase by then, with D days in all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,29 +22,63 @@ Indices = NDArray[np.int64]
 BOUGHT = ("pair_days", "pair_decayed", "pair_age", "pair_first_age", "units", "paid")
 
 
-def histories(interactions: DataFrame, as_of: date) -> DataFrame:
+def histories(versions: DataFrame, as_of: date) -> DataFrame:
     """One row a user and item bought before ``as_of``: user_id, item_id, days (array of structs, latest first).
 
-    A day: age (whole days before ``as_of``, >= 1), known (those since all of its purchases are known, <= age but for
-    clocks that disagree), units, paid and saved (0 where the shop does not say). Days are those of UTC.
+    A day: age (whole days before ``as_of``, >= 1), known (those since it is known), until (those since a correction
+    superseded it, 0: it stands); units, paid (0 where the shop does not say), priced (the units whose price it says)
+    and saved. A day has an entry for each time at which something of it came to be known or was corrected: so what
+    was known on an earlier day is known as it was then. Days are those of UTC.
 
-    :param interactions: event_at, known_at, type, user_id, item_id, quantity, amount, discount
+    :param versions: all versions of the events known before ``as_of``, those superseded since too: event_at, known_at,
+        superseded_at, type, user_id, item_id, quantity, amount, discount
     """
-    before = (F.col("type") == "purchase") & (F.col("event_at") < midnight(as_of))
-
-    def said(name: str) -> Column:
-        return F.coalesce(F.col(name).cast("double"), F.lit(0.0))
-
-    lines = interactions.where(before).select(
-        "user_id", "item_id", F.datediff(F.lit(as_of), F.to_date("event_at")).alias("age"),
-        F.datediff(F.lit(as_of), F.to_date("known_at")).alias("known"),
-        said("quantity").alias("units"), said("amount").alias("paid"), said("discount").alias("saved"),
+    moment = midnight(as_of)
+    before = (F.col("type") == "purchase") & (F.col("event_at") < moment) & (F.col("known_at") < moment)
+    until = F.when(F.col("superseded_at") < moment, _ago(as_of, "superseded_at")).otherwise(0)
+    lines = versions.where(before).select(
+        "user_id", "item_id", "quantity", "amount", "discount",
+        _ago(as_of, "event_at").alias("age"), _ago(as_of, "known_at").alias("known"), until.alias("until"),
     )  # fmt: skip
-    sums = (F.min("known").alias("known"), *(F.sum(name).alias(name) for name in ("units", "paid", "saved")))
+    sums = {
+        "units": F.sum("quantity"),
+        "paid": F.sum("amount"),
+        "priced": F.sum(F.when(F.col("amount").isNotNull(), F.col("quantity"))),
+        "saved": F.sum("discount"),
+    }
     # A user's rows are brought together once, for the days and for the pairs.
-    days = lines.repartition("user_id").groupBy("user_id", "item_id", "age").agg(*sums)
-    told = F.array_sort(F.collect_list(F.struct("age", "known", "units", "paid", "saved")))
+    days = lines.repartition("user_id").groupBy("user_id", "item_id", "age", "known", "until").agg(
+        *(F.coalesce(total.cast("double"), F.lit(0.0)).alias(name) for name, total in sums.items())
+    )  # fmt: skip
+    told = F.array_sort(F.collect_list(F.struct("age", "known", "until", *sums)))
     return days.groupBy("user_id", "item_id").agg(told.alias("days"))
+
+
+def _ago(as_of: date, name: str) -> Column:
+    return F.datediff(F.lit(as_of), F.to_date(name))
+
+
+@dataclass(frozen=True)
+class Days:
+    """The column ``days`` of ``histories`` as arrays: E entries of N pairs, those of a pair one after another."""
+
+    pairs: int
+    pair_E: Indices
+    told: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> "Days":
+        """:param column: no list in it is empty"""
+        lists = column.combine_chunks()
+        structs = lists.flatten()
+        fields = zip((field.name for field in structs.type), structs.flatten(), strict=True)
+        told = {name: values.to_numpy().astype(np.float64) for name, values in fields}
+        return cls(len(lists), np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy())), told)
+
+    def where(self, wanted_N: NDArray[np.bool_]) -> "Days":
+        """The entries of the pairs that are wanted; pairs keep their numbers."""
+        mine = wanted_N[self.pair_E]
+        return Days(self.pairs, self.pair_E[mine], {name: values[mine] for name, values in self.told.items()})
 
 
 @dataclass(frozen=True)
@@ -57,13 +91,14 @@ class Past:
     age_D: Array
     units_D: Array
     paid_D: Array
+    priced_D: Array
     saved_D: Array
     #: Whether the pair was bought in the days that followed.
     again_P: NDArray[np.bool_]
 
     def total(self, values_D: Array) -> Array:
         """The sum over each pair's days; [P]."""
-        return np.add.reduceat(values_D, self.start_P) if len(self.start_P) else np.empty(0)
+        return _sums(values_D, self.start_P)
 
     def each(self, values_P: Array) -> Array:
         """The pair's value on each of its days; [D]."""
@@ -88,29 +123,32 @@ class Past:
         return gap
 
 
-def past(days: pa.ChunkedArray, back: int, horizon: int) -> Past:
-    """What was known ``back`` days before the as-of date, with ages counted from there.
+def past(days: Days, back: int, horizon: int) -> Past:
+    """What was known ``back`` days before the as-of date, as it stood then, with ages counted from there.
 
-    ``days`` as of ``histories``, no list empty. A purchase that came to be known later is not seen; a purchase within
-    ``horizon`` days from there counts as bought again.
+    A purchase that stands at the as-of date and fell within ``horizon`` days from there counts as bought again.
     """
-    lists = days.combine_chunks()
-    pair_D = np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy()))
-    told = {name: values.to_numpy().astype(np.float64) for name, values in _fields(lists.flatten()).items()}
-    seen_D = np.minimum(told["age"], told["known"]) > back
-    count_N = np.bincount(pair_D[seen_D], minlength=len(lists))
+    told, age_E = days.told, days.told["age"]
+    seen_E = np.flatnonzero((np.minimum(age_E, told["known"]) > back) & (told["until"] <= back))
+    pair_S, age_S = days.pair_E[seen_E], age_E[seen_E]
+    opens_S = np.ones(len(seen_E), dtype=np.bool_)
+    opens_S[1:] = (pair_S[1:] != pair_S[:-1]) | (age_S[1:] != age_S[:-1])
+    start_D = np.flatnonzero(opens_S)
+    sums = {name: _sums(told[name][seen_E], start_D) for name in ("units", "paid", "priced", "saved")}
+    count_N = np.bincount(pair_S[start_D], minlength=days.pairs)
     row_P = np.flatnonzero(count_N)
     days_P = count_N[row_P]
-    follows = (told["age"] <= back) & (told["age"] > back - horizon)
-    again_N = np.bincount(pair_D[follows], minlength=len(lists)) > 0
+    follows_E = (age_E <= back) & (age_E > back - horizon) & (told["until"] == 0)
+    again_N = np.bincount(days.pair_E[follows_E], minlength=days.pairs) > 0
     return Past(
-        row_P, np.cumsum(days_P) - days_P, days_P.astype(np.float64), told["age"][seen_D] - back,
-        told["units"][seen_D], told["paid"][seen_D], told["saved"][seen_D], again_N[row_P],
+        row_P, np.cumsum(days_P) - days_P, days_P.astype(np.float64), age_S[start_D] - back,
+        sums["units"], sums["paid"], sums["priced"], sums["saved"], again_N[row_P],
     )  # fmt: skip
 
 
-def _fields(structs: pa.StructArray) -> dict[str, pa.Array]:
-    return dict(zip((field.name for field in structs.type), structs.flatten(), strict=True))
+def _sums(values: Array, starts: Indices) -> Array:
+    """The sums of the stretches that begin at ``starts`` and together are all."""
+    return np.add.reduceat(values, starts) if len(starts) else np.empty(0)
 
 
 def bought(histories: DataFrame, back: int, half_life_days: float) -> DataFrame:
@@ -123,7 +161,7 @@ def bought(histories: DataFrame, back: int, half_life_days: float) -> DataFrame:
     def sums(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             rows = pa.table(batch)
-            then = past(rows.column("days"), back, 0)
+            then = past(Days.of(rows.column("days")), back, 0)
             kept = rows.select(["user_id", "item_id"]).take(pa.array(then.row_P))
             columns = {
                 "pair_days": then.days_P,

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from shoprec.ranking.config import FIRSTS
-from shoprec.ranking.histories import Array, Indices, Past, past
+from shoprec.ranking.histories import Array, Days, Indices, Past, past
 
 _SPANS = (7, 14, 28, 91)
 
@@ -28,7 +28,8 @@ _TREND_PRIOR, _REPEAT_PRIOR, _BACK_PRIOR, _GAP_PRIOR = 3.0, 10.0, 20.0, 2.0
 def item_facts(histories: DataFrame, catalogue: DataFrame, periods: int, horizon: int) -> DataFrame:
     """One row an item and period: what was known of it ``period`` horizons before the as-of date; period < ``periods``.
 
-    ``histories`` as of ``ranking.histories``; ``catalogue``: item_id, category and subcategory as numbers. Gives
+    ``histories`` as of ``ranking.histories``; ``catalogue``: item_id, category and subcategory as numbers, as they are
+    at the as-of date for all periods: an item that moved is told where it came to. Gives
     item_id, period and (double; null where nothing says it):
 
     - repeat_rate (share of buyers who bought it on another day again, shrunk to the shop's), gap (days between a
@@ -36,7 +37,8 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, periods: int, horizon
     - trend_<n>d (log of its purchases of n days over its share of 91, of 28 days over its share of all, shrunk, and
       trend_28d_of_91d), back_<n>d (buyers of the last n days over all buyers, shrunk), idle_days (since its last
       purchase), idle_baskets (the purchases that 91 days' pace would have brought in them);
-    - discount_depth, discount_frequency, price (paid a unit), price_level (log of it over its category's);
+    - discount_depth and discount_frequency (a discount that the shop does not say is none), price (paid a unit, of
+      those whose price is said), price_level (log of it over its category's);
     - firsts_<n>d (log of its buyers' first purchases in n days, as many as if the shop's had kept the pace of 91),
       firsts_<n>d_of_<m>d (log of the pace of n days over that of m), first_share (first purchases among those of 28
       days), subcategory_<n>d (log of its subcategory's first purchases) and subcategory_part (its share of them);
@@ -63,7 +65,7 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, periods: int, horizon
 #: What is added up over an item's buyers; ``idle`` is the least instead.
 SUMS = (
     "buyers", "again", "span", "gaps", "days", *(f"days_{n}" for n in _SPANS), "users_14", "users_28", "idle",
-    "units", "paid", "saved", "offers", *(f"first_{n}" for n in FIRSTS),
+    "priced", "paid", "saved", "offers", *(f"first_{n}" for n in FIRSTS),
 )  # fmt: skip
 
 
@@ -71,9 +73,9 @@ def item_sums(rows: pa.Table, periods: int, horizon: int) -> pa.Table:
     """item_id, period and ``SUMS`` of the rows: one row an item and period with a purchase by then."""
     parts = []
     items = rows.column("item_id").combine_chunks().dictionary_encode()
-    item_N = items.indices.to_numpy()
+    item_N, days = items.indices.to_numpy(), Days.of(rows.column("days"))
     for period in range(periods):
-        then = past(rows.column("days"), period * horizon, horizon)
+        then = past(days, period * horizon, horizon)
         item_P = item_N[then.row_P]
         found, inverse = np.unique(item_P, return_inverse=True)
         columns = {
@@ -108,7 +110,7 @@ def _pair_sums(then: Past) -> dict[str, Array]:
         **{f"days_{n}": then.total((then.age_D <= n).astype(np.float64)) for n in _SPANS},
         **{f"users_{n}": (last <= n).astype(np.float64) for n in (14, 28)},
         "idle": last,
-        "units": then.total(then.units_D),
+        "priced": then.total(then.priced_D),
         "paid": then.total(then.paid_D),
         "saved": then.total(then.saved_D),
         "offers": then.total((then.saved_D > 0).astype(np.float64)),
@@ -120,8 +122,8 @@ def _facts() -> dict[str, Column]:
     col = F.col
     usual_gap = F.coalesce(col("of_span") / F.nullif("of_gaps", F.lit(0.0)), F.lit(30.0))
     usual_repeat = col("of_again") / col("of_buyers")
-    price = col("paid") / F.nullif("units", F.lit(0.0))
-    paid, units = (F.sum(name).over(_of("category")) for name in ("paid", "units"))
+    price = col("paid") / F.nullif("priced", F.lit(0.0))
+    paid, units = (F.sum(name).over(_of("category")) for name in ("paid", "priced"))
     usual_price = F.when(col("category").isNotNull(), paid / F.nullif(units, F.lit(0.0)))
     return {
         "repeat_rate": (col("again") + _REPEAT_PRIOR * usual_repeat) / (col("buyers") + _REPEAT_PRIOR),

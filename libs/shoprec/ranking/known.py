@@ -77,14 +77,14 @@ def fit_known(habits: DataFrame, seed: int, settings: RankingConfig, progress: C
             *rankers, final = pool.map(learn, [*others, sample])
     finally:
         sample.unpersist()
-    apart = folds(seed, settings)
-    cell = apart["user_fold"] * settings.folds + apart["item_fold"]
-    scored = out_of_fold(habits.where("period = 1"), rankers, cell, ("trips",)).withColumn(
+    part = folds(seed, settings)
+    cell = part["user_fold"] * settings.folds + part["item_fold"]
+    apart_scores = out_of_fold(habits.where("period = 1"), rankers, cell, ("trips",)).withColumn(
         "part", F.round(F.log("trips") / _TRIPS_STEP).cast("int")
     )
-    known = Known(final, *_calibration(scored))
+    known = Known(final, *_calibration(apart_scores))
     odds = known.slope * F.col("margin") + known.by_trips * F.log("trips") + known.shift
-    return FittedKnown(known, scored.select("user_id", "item_id", odds.alias("odds")))
+    return FittedKnown(known, apart_scores.select("user_id", "item_id", odds.alias("odds")))
 
 
 #: Width of a bin of log(trips), by which the calibration is collected: with the bins of margins some thousands at most.

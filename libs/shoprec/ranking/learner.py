@@ -1,4 +1,4 @@
-"""Learning the ranker: gradient boosted trees on the candidates of an earlier day, by XGBoost on Spark.
+"""Learning a ranker: gradient boosted trees on rows of earlier days and what followed, by XGBoost on Spark.
 
 Candidates without a purchase are thinned by a hash of their key, and those that stay weigh as many as they stand for,
 so that the thinning changes no expected count and the probabilities stay what they were.

@@ -102,7 +102,7 @@ class ListMaker:
         return carried
 
     def _why(self, matrix: Matrix, places: Indices, bought: NDArray[np.bool_]) -> pa.Array:
-        """What spoke for each of the ``places``; null where another ranker than that of new items scored it."""
+        """What spoke for each of the ``places``; null for known items where they have another ranker."""
         mine = places if self.rankers.known is None else places[~bought[places]]
         distinct, inverse = np.unique(mine, return_inverse=True)
         said = families(self.rankers.new.contributions(matrix[distinct]), self.rankers.names)
@@ -136,7 +136,7 @@ def carried_columns(sources: Sequence[str]) -> list[str]:
 
 def lists(rows: DataFrame, rankers: Rankers, settings: RankingConfig) -> DataFrame:
     """Both lists of every user: carried columns, list, rank, score and families (array<string>, strongest first; null
-    for items that the ranker of known items scored).
+    for items bought before, where they have a ranker of their own).
 
     ``rows`` as of ``ranking.features.pair_rows``: features are made, scored and cut to the lists in one kernel, so
     that the wide rows never leave it. The list 'discovery' holds only items that the user never bought; a user with

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from shoprec.ranking.calibration import calibration, calibration_bins, collected
 from shoprec.ranking.config import HABIT
 
-#: Added to scores before the logarithm; a candidate that buy_again did not propose has this alone.
+#: Added to scores before the logarithm.
 _LEAST = 1e-3
 
 
