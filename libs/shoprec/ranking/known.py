@@ -13,7 +13,6 @@ from itertools import product
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,7 +25,7 @@ from shoprec.ranking.histories import Array, Indices
 from shoprec.ranking.learner import folds, train, training_rows
 from shoprec.ranking.lists import families
 from shoprec.ranking.offset import Offset, fit_offset
-from shoprec.ranking.ranker import Known, Ranker
+from shoprec.ranking.ranker import Known, Ranker, matrix_of
 from shoprec.ranking.surroundings import codes, whole_users
 
 #: Purchases that followed from which on there is a ranker of known items.
@@ -111,7 +110,7 @@ def weighed(labelled: DataFrame, offset: Offset) -> DataFrame:
             _, group = np.unique(np.stack([codes(rows.column("user_id")), rows.column("period").to_numpy()]),
                                  axis=1, return_inverse=True)  # fmt: skip
             weight = importance(label, group)
-            margin = offset.margins(_matrix(rows), NAMES).astype(np.float64)
+            margin = offset.margins(matrix_of(rows, NAMES), NAMES).astype(np.float64)
             margin += intercepts(margin, label, weight, group)[group]
             made = rows.append_column("importance", pa.array(weight, pa.float32()))
             yield from made.append_column("offset", pa.array(margin, pa.float32())).to_batches()
@@ -143,10 +142,6 @@ def intercepts(margin_N: Array, label_N: Array, weight_N: Array, group_N: Indice
         if np.abs(step).max(initial=0) < 1e-6:
             break
     return made
-
-
-def _matrix(rows: pa.Table) -> NDArray[np.float32]:
-    return np.stack([rows.column(name).to_numpy() for name in NAMES], axis=1)
 
 
 def scored(habits: DataFrame, known: Known | None) -> DataFrame:
