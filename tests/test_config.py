@@ -12,8 +12,13 @@ from shoprec.errors import ConfigError
 from shoprec.settings import Settings, nearest
 
 
+class Steps(Settings):
+    rounds: int = 3
+
+
 class AlsSettings(Settings):
     rank: int = Field(32, ge=1, le=1024)
+    steps: Steps = Steps()
 
 
 CLASSES = {"als": AlsSettings}
@@ -63,6 +68,8 @@ def test_environment_keys_may_be_set(shop: str) -> None:
     ("setting", "words"),
     [
         ("als.rnak=8", "there is no such setting; did you mean 'als.rank'?"),
+        ("als.steps={ruonds: 4}", "there is no 'steps.ruonds'; did you mean 'rounds'?"),
+        ("als.steps.rounds=4", "write --set 'als.steps={rounds: …}'"),
         ("tabels=x", "did you mean 'tables'?"),
         ("als.rank=0", "settings of job als: rank: Input should be greater than or equal to 1 .given: 0."),
         ("als.rank=many", "settings of job als: rank: Input should be a valid integer"),

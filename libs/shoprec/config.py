@@ -121,7 +121,9 @@ def _job_settings(
     known = [f"{job}.{name}" for job, model in classes.items() for name in model.model_fields]
     for key in told:
         if key not in known:
-            hint = nearest(key, [*known, "horizon", "seed", *Env.model_fields])
+            group, _, name = key.rpartition(".")
+            inside = f"write --set '{group}={{{name}: …}}'" if group in known else ""
+            hint = inside or nearest(key, [*known, "horizon", "seed", *Env.model_fields])
             raise ConfigError(f"--set {key}: there is no such setting; {hint}")
     unknown = set(shop.settings) - set(classes)
     if unknown:
@@ -181,5 +183,17 @@ def _typed(model: type[Settings], values: Mapping[str, Any], where: str) -> Any:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{where}: there is no {name!r}; {nearest(name, model.model_fields)}") from error
+            *path, wrong = first["loc"]
+            hint = nearest(str(wrong), _inside(model, path).model_fields)
+            raise ConfigError(f"{where}: there is no {name!r}; {hint}") from error
         raise ConfigError(f"{where}: {name or 'values'}: {first['msg']} (given: {first.get('input')!r})") from error
+
+
+def _inside(model: type[Settings], path: Iterable[str | int]) -> type[Settings]:
+    """The model at ``path`` of fields; where they lead through a mapping or list, the one that holds it."""
+    for part in path:
+        kind = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(kind, type) and issubclass(kind, Settings)):
+            break
+        model = kind
+    return model
