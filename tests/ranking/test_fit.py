@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 
 from shoprec.errors import ContractBroken
 from shoprec.ranking.config import ODDS, RankingConfig, Trees
-from shoprec.ranking.fit import ENOUGH, Fitted, _weighed, fit
+from shoprec.ranking.fit import Fitted, _weighed, fit
+from shoprec.ranking.learner import ENOUGH
 from shoprec.ranking.ranker import Known
 from tests.ranking.tables import NAMES, SOURCES, planted_features
 

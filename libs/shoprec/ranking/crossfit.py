@@ -5,14 +5,38 @@ in the days that follow, and a figure that leaves out users alone does not show 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.learner import folds
 from shoprec.ranking.ranker import Ranker
+
+
+def cell(seed: int, settings: RankingConfig) -> Column:
+    """The number of the cell that a row lies in: the fold of its user and that of its item."""
+    parts = folds(seed, settings)
+    return parts["user_fold"] * settings.folds + parts["item_fold"]
+
+
+def cross_fitted(sample: DataFrame, learn: Callable[[DataFrame], Ranker], parts: int) -> list[Ranker]:
+    """The rankers that learnt without the users and the items of each cell, by its number, and the one that saw all.
+
+    Two at a time: one alone leaves cores idle while it waits for the driver.
+
+    :param sample: as of ``ranking.learner.training_rows``
+    :param parts: folds of users, and of items
+    """
+    cells = product(range(parts), repeat=2)
+    others = [sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item)) for user, item in cells]
+    with ThreadPoolExecutor(2, thread_name_prefix="trees") as pool:
+        return list(pool.map(learn, [*others, sample]))
 
 
 def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], number: Column, more: Sequence[str]) -> DataFrame:

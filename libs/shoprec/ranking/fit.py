@@ -1,9 +1,7 @@
 """Fitting the ranker of new items and the figures of both: cross-fitted, then on everybody."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 from pyspark import StorageLevel
@@ -12,17 +10,13 @@ from pyspark.sql import functions as F
 
 from shoprec.ranking.calibration import calibration, calibration_bins, collected
 from shoprec.ranking.config import ODDS, RankingConfig
-from shoprec.ranking.crossfit import ndcg, out_of_fold
+from shoprec.ranking.crossfit import cell, cross_fitted, ndcg, out_of_fold
 from shoprec.ranking.features import feature_names, labelled
-from shoprec.ranking.learner import folds, train, training_rows
+from shoprec.ranking.learner import ENOUGH, train, training_rows
 from shoprec.ranking.ranker import Known, Ranker, Rankers
 
 #: Depth of the gate's figure.
 GATE_DEPTH = 10
-
-#: Purchases of new items from which on trees learn from them alone: a quarter is left when the users and items of a
-#: fold are out, and fewer would teach less than what they have in common with known ones.
-ENOUGH = 1000
 
 
 @dataclass(frozen=True)
@@ -60,12 +54,17 @@ def fit(
     taught = rows if few else rows.where(mine)
     sample = training_rows(taught, names, seed, settings).persist(StorageLevel.DISK_ONLY)
     ranks = [f"rank_{source}" for source in settings.sources]
-    cell = folds(seed, settings)["user_fold"] * settings.folds + folds(seed, settings)["item_fold"]
+
+    def learn(some: DataFrame) -> Ranker:
+        return Ranker(train(some, names, seed, settings, settings.new), names)
+
     try:
-        cells = list(product(range(settings.folds), repeat=2))
-        progress(f"{'all' if known is None else 'new'} items: learns {len(cells)} times without a part, then from all")
-        *rankers, final = _learnt(sample, cells, names, seed, settings)
-        scored = out_of_fold(taught, rankers, cell, ("pair_days", *ranks)).persist(StorageLevel.DISK_ONLY)
+        what = "all" if known is None else "new"
+        progress(f"{what} items: learns {settings.folds**2} times without a part, then from all")
+        *rankers, final = cross_fitted(sample, learn, settings.folds)
+        scored = out_of_fold(taught, rankers, cell(seed, settings), ("pair_days", *ranks)).persist(
+            StorageLevel.DISK_ONLY
+        )
         slope, shift = calibration(collected(calibration_bins(scored.withColumn("part", F.lit(0))))[0])
         own = scored.where(mine).withColumn("margin", slope * F.col("margin") + shift)
         if known is not None:
@@ -85,24 +84,8 @@ def fit(
     return Fitted(Rankers(known, replace(final, slope=slope, shift=shift)), gate)
 
 
-def _learnt(
-    sample: DataFrame, cells: Sequence[tuple[int, int]], names: tuple[str, ...], seed: int, settings: RankingConfig
-) -> list[Ranker]:
-    """The rankers that learnt without each of the cells (a fold of users, one of items), and the one that saw all.
-
-    Two at a time: one alone leaves cores idle while it waits for the driver.
-    """
-
-    def learn(rows: DataFrame) -> Ranker:
-        return Ranker(train(rows, names, seed, settings, settings.new), names)
-
-    others = [sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item)) for user, item in cells]
-    with ThreadPoolExecutor(2, thread_name_prefix="trees") as pool:
-        return list(pool.map(learn, [*others, sample]))
-
-
 def _weighed(odds: Column, weight: float) -> Column:
-    """Log-odds of ``weight`` times the probability, which lists are made by; -30 where that is 0."""
+    """Log-odds of ``weight`` times the probability, which lists are made by; held between about -30 and 30."""
     chance = F.least(F.greatest(weight / (1 + F.exp(-odds)), F.lit(1e-13)), F.lit(1 - 1e-13))
     return F.log(chance / (1 - chance))
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -16,7 +15,7 @@ from shoprec.ranking.config import HABIT
 from shoprec.ranking.habit_features import NAMES, habit_features
 from shoprec.ranking.histories import Array, Days, Indices, past
 from shoprec.ranking.item_facts import RHYTHM
-from shoprec.ranking.surroundings import LEVELS, codes, codes_or_none, of_whole_users
+from shoprec.ranking.surroundings import LEVELS, codes, codes_or_none, finite, of_whole_users
 
 #: Rows that are learnt from, of each user and period: those of the highest scores.
 LEARNT = 60
@@ -64,7 +63,7 @@ class Habits:
             "item_id": pairs.column("item_id"),
             "period": pa.array(period[order], pa.int32()),
             "label": pa.array(label[order], pa.int32()),
-            **{name: pa.array(_known(values), pa.float32(), from_pandas=True) for name, values in columns.items()},
+            **{name: pa.array(finite(values), pa.float32(), from_pandas=True) for name, values in columns.items()},
         })  # fmt: skip
 
     @property
@@ -114,10 +113,6 @@ class _Facts:
     def of(self, row_P: Indices, period: int) -> dict[str, Array]:
         place = self.start_N[row_P] + period
         return {name: values[place].astype(np.float64) for name, values in self.columns.items()}
-
-
-def _known(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _best(score_P: Array, user_P: Indices, tie_P: Indices, most: int) -> Indices:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from shoprec.ranking.config import FIRSTS
 from shoprec.ranking.histories import Array, Days, Indices, Past, past
+from shoprec.ranking.surroundings import least
 
 _SPANS = (7, 14, 28, 91)
 
@@ -79,18 +80,12 @@ def item_sums(rows: pa.Table, periods: int, horizon: int) -> pa.Table:
         item_P = item_N[then.row_P]
         found, inverse = np.unique(item_P, return_inverse=True)
         columns = {
-            name: (_least if name == "idle" else _total)(values, inverse, len(found))
+            name: least(values, inverse) if name == "idle" else _total(values, inverse, len(found))
             for name, values in _pair_sums(then).items()
         }
         place = pa.array(np.full(len(found), period), pa.int32())
         parts.append(pa.table({"item_id": items.dictionary.take(pa.array(found)), "period": place, **columns}))
     return pa.concat_tables(parts)
-
-
-def _least(values: Array, group: Indices, groups: int) -> Array:
-    least = np.full(groups, np.inf)
-    np.minimum.at(least, group, values)
-    return least
 
 
 def _total(values: Array, group: Indices, groups: int) -> Array:

@@ -7,9 +7,7 @@ intercepts). What a user can be expected to buy, the calibration puts back by th
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -19,17 +17,14 @@ from pyspark.sql import functions as F
 
 from shoprec.ranking.calibration import calibration_bins, collected, regression
 from shoprec.ranking.config import RankingConfig
-from shoprec.ranking.crossfit import out_of_fold
+from shoprec.ranking.crossfit import cell, cross_fitted, out_of_fold
 from shoprec.ranking.habit_features import NAMES
 from shoprec.ranking.histories import Array, Indices
-from shoprec.ranking.learner import folds, train, training_rows
+from shoprec.ranking.learner import ENOUGH, train, training_rows
 from shoprec.ranking.lists import families
 from shoprec.ranking.offset import Offset, fit_offset
 from shoprec.ranking.ranker import Known, Ranker, matrix_of
 from shoprec.ranking.surroundings import codes, whole_users
-
-#: Purchases that followed from which on there is a ranker of known items.
-ENOUGH = 1000
 
 #: Weight of one row: half of what the best list of the user's purchases is worth at this depth, so that users count
 #: alike; users without a purchase keep a tenth.
@@ -64,21 +59,16 @@ def fit_known(habits: DataFrame, seed: int, settings: RankingConfig, progress: C
         return FittedKnown(None, habits.select("user_id", "item_id", F.lit(0.0).alias("odds")).limit(0))
     offset = fit_offset(labelled.withColumn("weight", F.lit(1.0)))
     sample = training_rows(weighed(labelled, offset), NAMES, seed, settings).persist(StorageLevel.DISK_ONLY)
-    cells = list(product(range(settings.folds), repeat=2))
-    progress(f"known items: learns from {settings.windows} periods, {len(cells)} times without a part, then from all")
+    progress(f"known items: learns from {settings.windows} periods, {settings.folds**2} times without a part, then all")
 
-    def learn(rows: DataFrame) -> Ranker:
-        return Ranker(train(rows, NAMES, seed, settings, settings.known), NAMES, offset=offset)
+    def learn(some: DataFrame) -> Ranker:
+        return Ranker(train(some, NAMES, seed, settings, settings.known), NAMES, offset=offset)
 
     try:
-        others = [sample.where((F.col("user_fold") != user) & (F.col("item_fold") != item)) for user, item in cells]
-        with ThreadPoolExecutor(2, thread_name_prefix="trees") as pool:
-            *rankers, final = pool.map(learn, [*others, sample])
+        *rankers, final = cross_fitted(sample, learn, settings.folds)
     finally:
         sample.unpersist()
-    part = folds(seed, settings)
-    cell = part["user_fold"] * settings.folds + part["item_fold"]
-    apart_scores = out_of_fold(habits.where("period = 1"), rankers, cell, ("trips",)).withColumn(
+    apart_scores = out_of_fold(habits.where("period = 1"), rankers, cell(seed, settings), ("trips",)).withColumn(
         "part", F.round(F.log("trips") / _TRIPS_STEP).cast("int")
     )
     known = Known(final, *_calibration(apart_scores))

@@ -19,6 +19,10 @@ from shoprec.errors import ContractBroken
 from shoprec.ranking.config import HABIT, RankingConfig, Trees
 from shoprec.ranking.ranker import matrix_of
 
+#: Purchases from which on known items, and new ones, have trees that learn from them alone: a quarter is left when the
+#: users and items of a fold are out, and fewer would teach less than what both have in common.
+ENOUGH = 1000
+
 _HASH_STEPS = 1_000_000
 
 #: What learning in one task gives.

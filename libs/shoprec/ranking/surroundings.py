@@ -97,7 +97,7 @@ def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa
             made[f"score_{source}"] = _place(made[f"score_{source}"], user_N[chosen])
     made["best_rank"] = np.fmin.reduce(np.stack([made[f"rank_{source}"] for source in sources]))
     kept = rows.select(KEYS).take(pa.array(chosen))
-    features = {name: pa.array(_finite(made[name]), pa.float32(), from_pandas=True) for name in names}
+    features = {name: pa.array(finite(made[name]), pa.float32(), from_pandas=True) for name in names}
     return pa.table({**{name: kept.column(name) for name in KEYS}, **features})
 
 
@@ -123,7 +123,7 @@ def _floats(rows: pa.Table, name: str) -> Array:
     return rows.column(name).cast(pa.float64()).to_numpy()
 
 
-def _finite(values: Array) -> NDArray[np.float32]:
+def finite(values: Array) -> NDArray[np.float32]:
     """``values`` as float32, with NaN for what a ratio to nothing gave."""
     return np.where(np.isfinite(values), values, np.nan).astype(np.float32)
 
