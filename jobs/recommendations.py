@@ -14,7 +14,7 @@ from shoprec.contracts.gold import (
     USER_INDEX,
 )
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
-from shoprec.contracts.silver import INTERACTIONS
+from shoprec.contracts.silver import INTERACTIONS, PROMOTIONS
 from shoprec.exports.files import save
 from shoprec.job import Job, JobContext, cli
 from shoprec.ranking.config import RankingConfig
@@ -27,6 +27,7 @@ from shoprec.ranking.known import fit_known, scored
 from shoprec.ranking.learner import learnt_from
 from shoprec.ranking.lists import lists
 from shoprec.ranking.pairs import pairs
+from shoprec.ranking.plans import plans
 from shoprec.ranking.reasons import explained
 from shoprec.retrieval.matches import matches
 from shoprec.reuse import holding
@@ -40,7 +41,8 @@ def run(job: JobContext) -> None:
     some = learnt_from(users, job.seed, settings)
     with holding() as hold:
         told = hold(histories(job.lake.read(INTERACTIONS), job.as_of))
-        facts = hold(item_facts(told, catalogue(items), periods, job.horizon))
+        planned = hold(plans(job.read(PROMOTIONS), job.as_of, periods, job.horizon))
+        facts = hold(item_facts(told, catalogue(items), planned, periods, job.horizon))
         rows = hold(habits(told, facts, catalogue(items), some, Habits(periods, job.horizon, 2 * settings.k)))
         known = fit_known(rows, job.seed, settings, job.progress)
         then = features(_pair_rows(job, told, facts, known.out_of_fold, 1, some), settings.sources)
@@ -87,6 +89,7 @@ JOB = Job(
         ITEM_NEIGHBOURS,
         USER_INDEX,
         INTERACTIONS,
+        PROMOTIONS,
     ),
     writes=(RECOMMENDATIONS,),
 )

@@ -12,12 +12,13 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import RECOMMENDATIONS
 from shoprec.contracts.gold_features import ITEM_FEATURES
-from shoprec.contracts.silver import INTERACTIONS
+from shoprec.contracts.silver import INTERACTIONS, PROMOTIONS
 from shoprec.exports import files
 from shoprec.lake import Lake
 from shoprec.ranking.features import catalogue
 from shoprec.ranking.histories import histories
 from shoprec.ranking.item_facts import item_facts
+from shoprec.ranking.plans import plans
 from shoprec.ranking.ranker import CARD, booster_file, load
 from shoprec.resources import job_module
 from tests.ranking.planted_lake import (
@@ -140,7 +141,8 @@ def test_candidates_are_matched_by_the_vectors_of_their_own_day(planted: tuple, 
     listed = catalogue(planted[0].read(ITEM_FEATURES, as_of=AS_OF, run_id=RUN))
     odds = told.select("user_id", "item_id", F.lit(0.0).alias("odds"))
     period = (AS_OF - day).days // HORIZON
-    facts = item_facts(told, listed, 2, HORIZON)
+    planned = plans(planted[0].read(PROMOTIONS), AS_OF, 2, HORIZON)
+    facts = item_facts(told, listed, planned, 2, HORIZON)
     rows = job_module("recommendations")._pair_rows(job, told, facts, odds, period, F.col("user_id") == "u3")
     rows = rows.where("proposals > 0").select("user_id", "item_id", "match_als").collect()
     mine = Counter(int(item[1:]) % CATEGORIES for user, item, at in purchases() if user == "u3" and at < day)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shoprec.ranking.config import FIRST_COLUMNS, ITEM_COLUMNS, ODDS, USER_COLUMNS
+from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, USER_COLUMNS
 from shoprec.ranking.features import feature_names, matched_by
 
 SOURCES = ("als", "buy_again")
@@ -23,7 +23,7 @@ def user_rows(*rows: dict[str, Any]) -> pa.Table:
         **{f"match_{model}": (pa.float32(), None) for model in matched_by(SOURCES)},
         **dict.fromkeys(("pair_days", "pair_decayed", "units", "paid"), (pa.float64(), 0.0)),
         **dict.fromkeys(("pair_age", "pair_first_age", ODDS), (pa.float64(), None)),
-        **{f"item_{name}": (pa.float32(), None) for name in (*ITEM_COLUMNS, *FIRST_COLUMNS)},
+        **{f"item_{name}": (pa.float32(), None) for name in (*ITEM_COLUMNS, *FACT_COLUMNS)},
         **{f"user_{name}": (pa.float32(), None) for name in USER_COLUMNS},
     }
     told = [{"user_id": "u", "market": "m", "tie": i, **row} for i, row in enumerate(rows)]

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
-from shoprec.ranking.config import FIRST_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from shoprec.ranking.features import bought_within, feature_names, features, labelled, pair_rows
 from shoprec.ranking.histories import bought, histories
 from shoprec.ranking.pairs import pairs
@@ -59,7 +59,7 @@ def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], d
     matched = candidates.select("user_id", "item_id", F.lit(0.5).cast("float").alias("match_als")).distinct()
     odds = candidates.select("user_id", "item_id", F.lit(0.75).alias("odds")).where("item_id = 'bread'").distinct()
     paired = pairs(candidates, matched, bought(histories(interactions, DAY), 0, 60.0), odds, SOURCES)
-    firsts = items.select("item_id", *(F.lit(0.5).alias(name) for name in FIRST_COLUMNS)).where("item_id <> 'jam'")
+    firsts = items.select("item_id", *(F.lit(0.5).alias(name) for name in FACT_COLUMNS)).where("item_id <> 'jam'")
     rows = pair_rows(paired, index, profiles, items, firsts)
     return {(row["user_id"], row["item_id"]): row.asDict() for row in features(rows, SOURCES).collect()}
 

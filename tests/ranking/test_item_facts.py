@@ -5,24 +5,36 @@ import math
 import pytest
 from pyspark.sql import SparkSession
 
-from shoprec.ranking.config import FIRST_COLUMNS
+from shoprec.ranking.config import FACT_COLUMNS, PLANS, PROMOTED
 from shoprec.ranking.item_facts import RHYTHM, SUMS, item_facts
 
 DAY = "struct<age:int,known:int,until:int,units:double,paid:double,priced:double,saved:double>"
 HORIZON = 14
 
 
-def facts_of(spark: SparkSession, pairs: list[tuple[str, str, list[int]]]) -> dict[tuple[str, int], dict]:
-    """Facts of pairs (user, item, days), by item and period; a unit a day, 2 paid, and 2 saved on even days."""
+def facts_of(
+    spark: SparkSession,
+    pairs: list[tuple[str, str, list[int]]],
+    planned: list[tuple] | None = None,
+    listed: list[tuple] | None = None,
+) -> dict[tuple[str, int], dict]:
+    """Facts of pairs (user, item, days), by item and period; a unit a day, 2 paid, and 2 saved on even days.
+
+    ``planned``: item, period and the values of ``PLANS``; ``listed``: item, category and subcategory.
+    """
+    promoted = spark.createDataFrame(
+        planned or [], "item_id string, period int, " + ", ".join(f"{name} double" for name in PLANS)
+    )
     rows = [
         (user, item, [(age, age, 0, 1.0, 2.0, 1.0, 0.0 if age % 2 else 2.0) for age in days])
         for user, item, days in pairs
     ]
     told = spark.createDataFrame(rows, f"user_id string, item_id string, days array<{DAY}>").repartition(2)
     catalogue = spark.createDataFrame(
-        [("bread", 1, 10), ("rye", 1, 10), ("milk", 1, 11)], "item_id string, category long, subcategory long"
+        listed or [("bread", 1, 10), ("rye", 1, 10), ("milk", 1, 11)],
+        "item_id string, category long, subcategory long",
     )
-    made = item_facts(told, catalogue, 2, HORIZON).collect()
+    made = item_facts(told, catalogue, promoted, 2, HORIZON).collect()
     return {(row["item_id"], row["period"]): row.asDict() for row in made}
 
 
@@ -36,7 +48,7 @@ def made(spark: SparkSession) -> dict[tuple[str, int], dict]:
 
 def test_items_are_there_from_their_first_purchase_on(made: dict) -> None:
     assert set(made) == {("bread", 0), ("bread", 1), ("milk", 0), ("rye", 0), ("tea", 0), ("tea", 1)}
-    assert set(made["tea", 0]) == {"item_id", "period", *RHYTHM, *FIRST_COLUMNS}
+    assert set(made["tea", 0]) == {"item_id", "period", *RHYTHM, *FACT_COLUMNS}
 
 
 def test_rhythm_by_hand(made: dict) -> None:
@@ -97,9 +109,31 @@ def test_a_shop_with_one_purchase(spark: SparkSession) -> None:
     """Nothing is divided by nothing."""
     only = facts_of(spark, [("u", "bread", [3])])["bread", 0]
     unknown = {name for name, value in only.items() if value is None}
-    assert unknown == {"repurchase_days"}
-    assert all(math.isfinite(only[name]) for name in (*RHYTHM, *FIRST_COLUMNS) if name not in unknown)
+    assert unknown == {"repurchase_days", *PROMOTED}
+    assert all(math.isfinite(only[name]) for name in (*RHYTHM, *FACT_COLUMNS) if name not in unknown)
 
 
 def test_sums_have_distinct_names() -> None:
     assert len(set(SUMS)) == len(SUMS)
+
+
+def test_promotions_of_the_item_and_of_its_rivals_by_hand(spark: SparkSession) -> None:
+    """Rye sold on one day in 28, bread on two; tea stands in no subcategory, milk alone in its own."""
+    pairs = [("u", "bread", [2, 20]), ("v", "rye", [5]), ("u", "milk", [3]), ("w", "tea", [80])]
+    made = facts_of(spark, pairs, [("bread", 0, 0.5, 0.1, 0.0, 0.2), ("sold nowhere", 0, 1.0, 1.0, 1.0, 1.0)])
+    bread, rye, milk, tea = (made[item, 0] for item in ("bread", "rye", "milk", "tea"))
+    assert [bread[name] for name in PROMOTED] == pytest.approx([0.5, 0.1, 0.0, 0.2, 0, 0, 0, 0])
+    assert [rye[name] for name in PROMOTED] == pytest.approx([0, 0, 0, 0, 0.5, 0.1, 0.0, 0.2])
+    for alone in (milk, tea):
+        assert [alone[name] for name in PROMOTED] == [0, 0, 0, 0, None, None, None, None]
+
+
+def test_rivals_count_by_what_they_sold(spark: SparkSession) -> None:
+    """Of three breads, the second is promoted everywhere and sold on two days, the third is not and sold on one."""
+    pairs = [("u", "a", [2]), ("u", "b", [2, 3]), ("u", "c", [4])]
+    told = facts_of(spark, pairs, [("b", 0, 1.0, 0.0, 0.0, 0.0)], [(item, 1, 10) for item in "abc"])
+    assert told["a", 0]["rival_mailer_ahead"] == pytest.approx(2.1 / (2.1 + 1.1))
+
+
+def test_where_nothing_is_promoted_nothing_is_said(made: dict) -> None:
+    assert all(row[name] is None for row in made.values() for name in PROMOTED)

@@ -7,8 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.features.declare import feature
-from shoprec.features.lines import MICROS_A_DAY
-from shoprec.moments import midnight
+from shoprec.moments import MICROS_A_DAY, midnight
 
 PROMOTIONS = ("kind", "item_id", "place", "valid_from", "valid_to", "display", "mailer")
 

@@ -5,20 +5,13 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.moments import midnight
-
-MICROS_A_DAY = 86_400_000_000
+from shoprec.moments import days_between, midnight
 
 #: Columns of interactions that lines are made of.
 NEEDS = (
     "event_at", "type", "market", "user_id", "item_id", "basket_id", "store_id",
     "quantity", "amount", "discount", "coupon_discount",
 )  # fmt: skip
-
-
-def days_between(start: Column, end: Column) -> Column:
-    """Days from one timestamp to another, with fraction."""
-    return (F.unix_micros(end) - F.unix_micros(start)) / F.lit(float(MICROS_A_DAY))
 
 
 def cents(money: Column) -> Column:
@@ -41,7 +34,7 @@ def known_lines(interactions: DataFrame, as_of: date) -> DataFrame:
         "store_id",
         F.coalesce("basket_id", F.concat_ws(":", F.lit("day"), "market", day)).alias("basket"),
         "event_at",
-        days_between(F.col("event_at"), midnight(as_of)).alias("age_days"),
+        days_between("event_at", midnight(as_of)).alias("age_days"),
         (F.col("type") == "purchase").alias("bought"),
         F.col("quantity").cast("double").alias("quantity"),
         F.coalesce(cents(F.col("amount")), F.lit(0)).alias("cents"),

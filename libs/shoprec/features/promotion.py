@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from shoprec.features.declare import feature
 from shoprec.features.exposure import PROMOTIONS, in_store, recorded_spans
-from shoprec.features.lines import MICROS_A_DAY, log_ratio
-from shoprec.moments import midnight
+from shoprec.features.lines import log_ratio
+from shoprec.moments import days_between, midnight
 
 #: Kind of promotion -> (lines bought so, lines of which it is known) of a pair.
 _KINDS = {
@@ -82,11 +82,11 @@ def item_promotions(promotions: DataFrame, as_of: date) -> DataFrame:
     last_day = midnight(as_of) - F.expr("INTERVAL 1 DAY")
     spans = recorded_spans(promotions, as_of)
     total = spans.agg(
-        F.sum(_days("recorded_from", "recorded_to")).alias("days_recorded"),
+        F.sum(days_between("recorded_from", "recorded_to")).alias("days_recorded"),
         F.count_if(F.col("recorded_to") > last_day).alias("stores_now"),
     )
     display, mailer = F.col("display").isNotNull(), F.col("mailer").isNotNull()
-    days, now = _days("valid_from", "valid_to"), F.col("valid_to") > last_day
+    days, now = days_between("valid_from", "valid_to"), F.col("valid_to") > last_day
     sums = {
         "display_share": _sum_if(display, days),
         "mailer_share": _sum_if(mailer, days),
@@ -117,10 +117,6 @@ def _depth(saved: Column) -> Column:
     """Part of the price before reductions that was saved; 0 where nothing was."""
     whole = F.col("cents") + F.col("discount_cents") + F.col("coupon_cents")
     return F.when((saved > 0) & (whole > 0), F.least(saved / whole, F.lit(1.0))).otherwise(0.0)
-
-
-def _days(start: str, end: str) -> Column:
-    return (F.unix_micros(end) - F.unix_micros(start)) / F.lit(float(MICROS_A_DAY))
 
 
 def _sum_if(condition: Column, value: Column) -> Column:

@@ -32,11 +32,17 @@ ODDS = "pair_odds"
 #: Spans of days in which an item's first purchases by its buyers are counted, the longest last.
 FIRSTS = (3, 7, 14, 28, 91)
 
-#: What ``ranking.item_facts`` says of an item's first purchases, as item_<name>.
-FIRST_COLUMNS: tuple[str, ...] = (
+#: What ``ranking.plans`` says of an item's promotions: a share of the store-days to come, and of those lately.
+PLANS = ("mailer_ahead", "mailer_lately", "display_ahead", "display_lately")
+
+#: The same, and the mean of it over what the other items of its subcategory sold.
+PROMOTED = (*PLANS, *(f"rival_{name}" for name in PLANS))
+
+#: What ``ranking.item_facts`` says of an item's first purchases and promotions, as item_<name>.
+FACT_COLUMNS: tuple[str, ...] = (
     *(f"firsts_{n}d" for n in FIRSTS),
     "firsts_3d_of_14d", "firsts_7d_of_28d", "firsts_7d_of_91d", "firsts_28d_of_91d", "first_share",
-    "subcategory_7d", "subcategory_28d", "subcategory_91d", "subcategory_part", "subcategory_share",
+    "subcategory_7d", "subcategory_28d", "subcategory_91d", "subcategory_part", "subcategory_share", *PROMOTED,
 )  # fmt: skip
 
 #: What a user's own purchases say of one item; ranking.surroundings explains them.

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import EMBEDDED
 from shoprec.moments import midnight
-from shoprec.ranking.config import FIRST_COLUMNS, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
+from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
 from shoprec.ranking.surroundings import KEYS, of_whole_users, surround
 
 
@@ -27,7 +27,7 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
         "best_rank",
         *PAIR_COLUMNS,
         *(f"user_{name}" for name in USER_COLUMNS),
-        *(f"item_{name}" for name in (*ITEM_COLUMNS, *FIRST_COLUMNS)),
+        *(f"item_{name}" for name in (*ITEM_COLUMNS, *FACT_COLUMNS)),
     )
 
 
@@ -56,10 +56,10 @@ def pair_rows(
     :param user_index: user_id, market of every user known then
     :param profiles: user_profiles of the same day: one row a user
     :param items: item_features of the same day: one row an item
-    :param firsts: item_id and ``FIRST_COLUMNS`` of the same day: at most one row an item
+    :param firsts: item_id and ``FACT_COLUMNS`` of the same day: at most one row an item
     """
     columns = [F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS]
-    first = firsts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FIRST_COLUMNS))
+    first = firsts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FACT_COLUMNS))
     facts = catalogue(items, *columns).join(first, on="item_id", how="left")
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
     users = user_index.select("user_id", "market").join(known, on="user_id", how="left")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
-from shoprec.ranking.config import FIRSTS
+from shoprec.ranking.config import FIRSTS, PLANS, PROMOTED
 from shoprec.ranking.histories import Array, Days, Indices, Past, past
 from shoprec.ranking.surroundings import least
 
@@ -19,19 +19,19 @@ _SPANS = (7, 14, 28, 91)
 #: Facts that the rankers of known items see, as item_<name>; ``item_facts`` explains all of them.
 RHYTHM = (
     "repeat_rate", "gap", "repurchase_days", "trend_7d", "trend_14d", "trend_28d", "trend_28d_of_91d", "back_14d",
-    "back_28d", "idle_days", "idle_baskets", "discount_depth", "discount_frequency", "price", "price_level",
+    "back_28d", "idle_days", "idle_baskets", "discount_depth", "discount_frequency", "price", "price_level", *PROMOTED,
 )  # fmt: skip
 
 #: Days and purchases added to both sides of a trend, buyers to those who came back, gaps of the shop to an item's.
 _TREND_PRIOR, _REPEAT_PRIOR, _BACK_PRIOR, _GAP_PRIOR = 3.0, 10.0, 20.0, 2.0
 
 
-def item_facts(histories: DataFrame, catalogue: DataFrame, periods: int, horizon: int) -> DataFrame:
+def item_facts(histories: DataFrame, catalogue: DataFrame, planned: DataFrame, periods: int, horizon: int) -> DataFrame:
     """One row an item and period: what was known of it ``period`` horizons before the as-of date; period < ``periods``.
 
-    ``histories`` as of ``ranking.histories``; ``catalogue``: item_id, category and subcategory as numbers, as they are
-    at the as-of date for all periods: an item that moved is told where it came to. Gives
-    item_id, period and (double; null where nothing says it):
+    ``histories`` as of ``ranking.histories``; ``planned`` as of ``ranking.plans``; ``catalogue``: item_id, category and
+    subcategory as numbers, as they are at the as-of date for all periods: an item that moved is told where it came to.
+    Gives item_id, period and (double; null where nothing says it):
 
     - repeat_rate (share of buyers who bought it on another day again, shrunk to the shop's), gap (days between a
       buyer's purchases, shrunk to the shop's, >= 1), repurchase_days (the same, not shrunk; null: nobody came back);
@@ -40,6 +40,8 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, periods: int, horizon
       purchase), idle_baskets (the purchases that 91 days' pace would have brought in them);
     - discount_depth and discount_frequency (a discount that the shop does not say is none), price (paid a unit, of
       those whose price is said), price_level (log of it over its category's);
+    - ``PLANS`` (as of ``ranking.plans``; 0 where the shop promotes others alone, null where it promotes nothing), and
+      rival_<name>: the mean of it over the other items of the subcategory, by their days of purchase in 28;
     - firsts_<n>d (log of its buyers' first purchases in n days, as many as if the shop's had kept the pace of 91),
       firsts_<n>d_of_<m>d (log of the pace of n days over that of m), first_share (first purchases among those of 28
       days), subcategory_<n>d (log of its subcategory's first purchases) and subcategory_part (its share of them);
@@ -59,7 +61,12 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, periods: int, horizon
         .agg(*(column.alias(name) for column, name in zip(added, SUMS, strict=True)))
     )
     shop = made.groupBy("period").agg(*(F.sum(name).alias(f"of_{name}") for name in SUMS))
-    placed = made.join(F.broadcast(shop), on="period", how="inner").join(catalogue, on="item_id", how="left")
+    placed = (
+        made.join(F.broadcast(shop), on="period", how="inner")
+        .join(catalogue, on="item_id", how="left")
+        .join(planned, on=["item_id", "period"], how="left")
+        .join(F.broadcast(planned.select("period", F.lit(True).alias("plans")).distinct()), on="period", how="left")
+    )
     return placed.select("item_id", "period", *(column.alias(name) for name, column in _facts().items()))
 
 
@@ -136,7 +143,21 @@ def _facts() -> dict[str, Column]:
         "price": price,
         "price_level": F.log(F.nullif(price, F.lit(0.0)) / F.nullif(usual_price, F.lit(0.0))),
         **_firsts(),
+        **_promoted(),
     }
+
+
+def _promoted() -> dict[str, Column]:
+    """The item's promotions, 0 where the shop promotes others alone, and what its rivals sold is promoted."""
+    of_subcategory = _of("subcategory")
+    sold = F.col("days_28") + 0.1
+    made = {}
+    for name in PLANS:
+        own = F.when(F.col("plans"), F.coalesce(name, F.lit(0.0)))
+        others = F.sum(own * sold).over(of_subcategory) - own * sold
+        rest = F.sum(sold).over(of_subcategory) - sold
+        made |= {name: own, f"rival_{name}": others / F.nullif(rest, F.lit(0.0))}
+    return made
 
 
 def _firsts() -> dict[str, Column]:

@@ -20,7 +20,8 @@ _IDS = ("user_id", "item_id", "market")
 #: Facts that reasons are made of; they travel with the rows that are kept.
 FACTS = (
     "pair_days", "pair_age", "pair_gap", "category_days", "category_age", "brand_days", "price_ratio",
-    "item_display_now", "item_mailer_now", "item_discount_frequency", "item_users_28d", "item_trend_28d",
+    "item_display_now", "item_mailer_now", "item_mailer_ahead", "item_discount_frequency",
+    "item_users_28d", "item_trend_28d",
 )  # fmt: skip
 
 #: The family of each feature, by how its name begins; the first that fits. Sources named nowhere are matters of taste.
@@ -32,8 +33,9 @@ _FAMILIES = (
     ("score_trending", "trend"), ("rank_trending", "trend"), ("item_trend", "trend"),
     ("score_", "taste"), ("rank_", "taste"),
     ("item_display", "offer"), ("item_mailer", "offer"), ("item_promotion", "offer"), ("item_discount", "offer"),
-    ("item_coupon", "offer"), ("price_", "price"), ("item_price", "price"), ("item_", "popular"),
-    ("brand_", "brand"), ("department_", "category"), ("category_", "category"), ("subcategory_", "category"),
+    ("item_coupon", "offer"), ("item_rival", "offer"), ("price_", "price"), ("item_price", "price"),
+    ("item_", "popular"), ("brand_", "brand"),
+    ("department_", "category"), ("category_", "category"), ("subcategory_", "category"),
 )  # fmt: skip
 
 

@@ -6,13 +6,11 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.moments import midnight
+from shoprec.moments import days_between, midnight
 from shoprec.samples.config import SampleSettings
 
 #: Weight of the faintest pair: above 0 in single precision, so that no pair vanishes by age alone.
 LEAST_WEIGHT = 1e-30
-
-_MICROS_A_DAY = 86_400_000_000.0
 
 
 def positives(
@@ -29,8 +27,7 @@ def positives(
     :return: user_idx, item_idx, label (1), weight (> 0), importance (1), interactions (events),
         age_days (of the latest)
     """
-    now = F.unix_micros(midnight(as_of))
-    age = (now - F.unix_micros("event_at")) / F.lit(_MICROS_A_DAY)
+    age = days_between("event_at", midnight(as_of))
     of_type = F.coalesce(*(F.when(F.col("type") == name, F.lit(weight)) for name, weight in settings.weights.items()))
     events = interactions.where(F.col("type").isin(*settings.weights)).select(
         "user_id", "item_id", age.alias("age_days"), of_type.alias("of_type")
