@@ -197,6 +197,16 @@ def test_completejourney_promotions_begin_on_mondays_in_new_york(spark: SparkSes
     assert [r["reason"] for r in refused(rows).collect()] == ["a campaign without a description"]
 
 
+def test_completejourney_knows_its_mailers_a_week_ahead_and_its_coupons_when_they_begin(spark: SparkSession) -> None:
+    """A week by the clock of New York: on 29 May it is summer there, on 2 January it is not."""
+    rows = sorted(accepted(mapped("completejourney", PROMOTIONS, grocer(spark))).collect(), key=lambda r: r["known_at"])
+    assert [(r["kind"], r["known_at"]) for r in rows] == [
+        ("in_store", datetime(2016, 12, 19, 5)),
+        ("coupon", datetime(2017, 3, 3, 5)),
+        ("in_store", datetime(2017, 5, 22, 4)),
+    ]
+
+
 def test_the_shop_of_the_readme_is_one():
     shop = load_shop(README.read_text().partition("```yaml\n")[2].partition("```")[0])
     mapped = *shop.tables.interactions, *shop.tables.items
