@@ -19,6 +19,7 @@ from shoprec.ranking.config import RankingConfig, Trees
 AS_OF, HORIZON, RUN = date(2024, 4, 1), 14, "run-1"
 EARLIER = AS_OF - timedelta(days=HORIZON)
 USERS, ITEMS, CATEGORIES = 150, 40, 4
+NEAR = (1, 2, 3)  # an item's neighbours: the items of its category that follow it
 SOURCES = ("item_knn", "buy_again", "als")  # als proposes nothing, and says of each candidate how well it matches
 TREES = Trees(rounds=15, depth=3, learning_rate=0.1, min_child_weight=5)
 RANKING = RankingConfig(
@@ -43,7 +44,10 @@ def context(lake: Lake, job: str, files: str, **more: Any) -> JobContext:
 
 
 def purchases() -> list[tuple[str, str, date]]:
-    """What was bought in the 84 days before the as-of date: four favourites about weekly, others seldom."""
+    """What was bought in the 84 days before the as-of date: four favourites about weekly, others seldom.
+
+    Of the others every second is one whose neighbours hold a favourite.
+    """
     rng = np.random.default_rng(8)
     bought = []
     for user in range(USERS):
@@ -55,7 +59,9 @@ def purchases() -> list[tuple[str, str, date]]:
                 if rng.random() < 1 / 7:
                     bought.append((f"u{user}", f"i{item}", AS_OF - timedelta(days=age)))
             if rng.random() < 0.1:
-                bought.append((f"u{user}", f"i{rng.integers(ITEMS)}", AS_OF - timedelta(days=age)))
+                near = (rng.choice(favourites) - CATEGORIES * rng.choice(NEAR)) % ITEMS
+                other = near if rng.random() < 0.5 else rng.integers(ITEMS)
+                bought.append((f"u{user}", f"i{other}", AS_OF - timedelta(days=age)))
     return sorted(set(bought))
 
 
@@ -84,7 +90,7 @@ def plant(lake: Lake, bought: list[tuple[str, str, date]]) -> None:
     near = [
         {"item_id": f"i{i}", "neighbour_id": f"i{(i + CATEGORIES * step) % ITEMS}", "similarity": 0.5, "support": 3,
          "rank": step}
-        for i in range(ITEMS) for step in (1, 2, 3)
+        for i in range(ITEMS) for step in NEAR
     ]  # fmt: skip
     put(lake, ITEM_NEIGHBOURS, near, kind="similar", as_of=AS_OF, run_id=RUN)
 
@@ -114,11 +120,11 @@ def _times(known: list[tuple[str, str, date]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def candidates(known: list[tuple[str, str, date]]) -> dict[str, list[dict[str, Any]]]:
-    """buy_again: what the user bought, by times; item_knn: the user's main category, and noise."""
+    """buy_again: what the user bought, by times; item_knn: how often its neighbours were bought, and noise."""
     rng = np.random.default_rng(len(known))
-    times, by_category = _times(known)
-    taste = by_category[:, np.arange(ITEMS) % CATEGORIES] + 3 * rng.random((USERS, ITEMS))
-    return {"item_knn": _top(taste, 24), "buy_again": _top(times, 12)}
+    times, _ = _times(known)
+    nearby = sum(np.roll(times, -CATEGORIES * step, axis=1) for step in NEAR) + rng.random((USERS, ITEMS))
+    return {"item_knn": _top(nearby, 24), "buy_again": _top(times, 12)}
 
 
 def _top(scores: np.ndarray, size: int) -> list[dict[str, Any]]:
