@@ -1,5 +1,6 @@
 """recommendations: candidates of all sources, fused by rankers that learnt from earlier horizons, with reasons."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame
@@ -41,8 +42,7 @@ def run(job: JobContext) -> None:
     some = learnt_from(users, job.seed, settings)
     with holding() as hold:
         told = hold(histories(job.lake.read(INTERACTIONS), job.as_of))
-        planned = hold(plans(job.read(PROMOTIONS), job.as_of, periods, job.horizon))
-        facts = hold(item_facts(told, catalogue(items), planned, periods, job.horizon))
+        facts = hold(_facts(job, told, hold))
         rows = hold(habits(told, facts, catalogue(items), some, Habits(periods, job.horizon, 2 * settings.k)))
         known = fit_known(rows, job.seed, settings, job.progress)
         then = features(_pair_rows(job, told, facts, known.out_of_fold, 1, some), settings.sources)
@@ -58,6 +58,14 @@ def run(job: JobContext) -> None:
         neighbours = job.read(ITEM_NEIGHBOURS, kind="similar")
         made = explained(chosen, said, items, neighbours, interactions, settings.sources, settings.reasons)
         job.write(made, RECOMMENDATIONS)
+
+
+def _facts(job: JobContext, told: DataFrame, hold: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """What is known of items at the as-of date and as many horizons before it as are learnt from."""
+    periods = job.settings.windows + 1
+    planned = hold(plans(job.read(PROMOTIONS), job.as_of, periods, job.horizon))
+    job.note(promoted_ahead=planned.where("period = 0 AND mailer_ahead + display_ahead > 0").count())
+    return item_facts(told, catalogue(job.read(ITEM_FEATURES)), planned, periods, job.horizon)
 
 
 def _pair_rows(

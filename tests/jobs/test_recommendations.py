@@ -7,18 +7,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import RECOMMENDATIONS
-from shoprec.contracts.gold_features import ITEM_FEATURES
 from shoprec.contracts.silver import INTERACTIONS, PROMOTIONS
 from shoprec.exports import files
 from shoprec.lake import Lake
-from shoprec.ranking.features import catalogue
 from shoprec.ranking.histories import histories
-from shoprec.ranking.item_facts import item_facts
-from shoprec.ranking.plans import plans
 from shoprec.ranking.ranker import CARD, booster_file, load
 from shoprec.resources import job_module
 from tests.ranking.planted_lake import (
@@ -33,6 +29,7 @@ from tests.ranking.planted_lake import (
     context,
     event,
     plant,
+    promotions,
     purchases,
     put,
 )
@@ -136,19 +133,33 @@ def test_the_gate_and_the_model_are_kept(planted: tuple) -> None:
 @pytest.mark.parametrize("day", [EARLIER, AS_OF])
 def test_candidates_are_matched_by_the_vectors_of_their_own_day(planted: tuple, day: date) -> None:
     """als' match of u3 and a candidate: how often u3 had bought in its category by then; of the others, nothing."""
-    job = context(planted[0], "recommendations", str(planted[1]))
-    told = histories(planted[0].read(INTERACTIONS), AS_OF)
-    listed = catalogue(planted[0].read(ITEM_FEATURES, as_of=AS_OF, run_id=RUN))
-    odds = told.select("user_id", "item_id", F.lit(0.0).alias("odds"))
-    period = (AS_OF - day).days // HORIZON
-    planned = plans(planted[0].read(PROMOTIONS), AS_OF, 2, HORIZON)
-    facts = item_facts(told, listed, planned, 2, HORIZON)
-    rows = job_module("recommendations")._pair_rows(job, told, facts, odds, period, F.col("user_id") == "u3")
-    rows = rows.where("proposals > 0").select("user_id", "item_id", "match_als").collect()
+    rows = [row for row in _rows_of(planted, day, F.col("user_id") == "u3") if row["proposals"]]
     mine = Counter(int(item[1:]) % CATEGORIES for user, item, at in purchases() if user == "u3" and at < day)
     assert {row["user_id"] for row in rows} == {"u3"}
     assert len(rows) > 12
     assert all(row["match_als"] == mine[int(row["item_id"][1:]) % CATEGORIES] for row in rows)
+
+
+def test_items_of_the_next_mailer_are_known_by_what_was_said_then(planted: tuple) -> None:
+    """Of one store and 14 days: i6 on seven; fourteen days earlier i5 on seven, and of i6 nothing was said yet."""
+    ahead = {
+        day: {row["item_id"]: row["item_mailer_ahead"] for row in _rows_of(planted, day)} for day in (EARLIER, AS_OF)
+    }
+    promoted = {day: {item: share for item, share in of.items() if share} for day, of in ahead.items()}
+    assert planted[2]["promoted_ahead"] == 1
+    assert promoted == {EARLIER: {"i5": 0.5}, AS_OF: {"i6": 0.5}}
+
+
+def _rows_of(planted: tuple, day: date, of_users: Column | None = None) -> list[Row]:
+    """The pairs of ``day``, as the job puts them together."""
+    job = context(planted[0], "recommendations", str(planted[1]))
+    told = histories(planted[0].read(INTERACTIONS), AS_OF)
+    odds = told.select("user_id", "item_id", F.lit(0.0).alias("odds"))
+    period = (AS_OF - day).days // HORIZON
+    module = job_module("recommendations")
+    facts = module._facts(job, told, lambda frame: frame)
+    users = F.lit(True) if of_users is None else of_users
+    return module._pair_rows(job, told, facts, odds, period, users).collect()
 
 
 def test_the_future_changes_nothing_and_a_repeat_is_equal(planted: tuple) -> None:
@@ -169,6 +180,13 @@ def test_the_future_changes_nothing_and_a_repeat_is_equal(planted: tuple) -> Non
         month="2024-03",
     )
     put(lake, INTERACTIONS, [one for one in late if one["month"] == "2024-04"], month="2024-04")
+    said_today = {
+        **promotions()[0],
+        "item_id": "i8",
+        "valid_from": event("u", "i", AS_OF)["event_at"],
+        "valid_to": None,
+    }
+    put(lake, PROMOTIONS, [*promotions(), {**said_today, "known_at": said_today["valid_from"]}], kind="in_store")
     job = context(lake, "recommendations", str(folder))
     job.job.run(job)
     assert job.detail == noted

@@ -10,7 +10,7 @@ from shoprec.context import JobContext
 from shoprec.contracts import Column, Table
 from shoprec.contracts.gold import CANDIDATES, ITEM_EMBEDDINGS, ITEM_NEIGHBOURS, USER_EMBEDDINGS, USER_INDEX
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
-from shoprec.contracts.silver import INTERACTIONS
+from shoprec.contracts.silver import INTERACTIONS, PROMOTIONS
 from shoprec.exports.config import ExportConfig
 from shoprec.job import load_job
 from shoprec.lake import Lake
@@ -72,6 +72,7 @@ def plant(lake: Lake, bought: list[tuple[str, str, date]]) -> None:
     for month in months:
         rows = [event(*one) for one in bought if one[2].isoformat().startswith(month)]
         put(lake, INTERACTIONS, rows, month=month)
+    put(lake, PROMOTIONS, promotions(), kind="in_store")
     for day in (EARLIER, AS_OF):
         known = [one for one in bought if one[2] < day]
         slot = {"as_of": day, "run_id": RUN}
@@ -93,6 +94,20 @@ def plant(lake: Lake, bought: list[tuple[str, str, date]]) -> None:
         for i in range(ITEMS) for step in NEAR
     ]  # fmt: skip
     put(lake, ITEM_NEIGHBOURS, near, kind="similar", as_of=AS_OF, run_id=RUN)
+
+
+def promotions() -> list[dict[str, Any]]:
+    """i5 in the mailer of the week before the as-of date; i6 in that of the week after, told four days before it."""
+    mailers = (("i5", AS_OF - timedelta(days=7), AS_OF - timedelta(days=20)), ("i6", AS_OF, AS_OF - timedelta(days=4)))
+    return [
+        {"item_id": item, "place": "s", "valid_from": _midnight(day), "valid_to": _midnight(day + timedelta(days=7)),
+         "known_at": _midnight(known), "mailer": "A"}
+        for item, day, known in (*mailers, ("i7", EARLIER - timedelta(days=14), EARLIER - timedelta(days=21)))
+    ]  # fmt: skip
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
 
 
 def event(user: str, item: str, day: date, **more: Any) -> dict[str, Any]:

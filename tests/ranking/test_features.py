@@ -59,8 +59,8 @@ def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], d
     matched = candidates.select("user_id", "item_id", F.lit(0.5).cast("float").alias("match_als")).distinct()
     odds = candidates.select("user_id", "item_id", F.lit(0.75).alias("odds")).where("item_id = 'bread'").distinct()
     paired = pairs(candidates, matched, bought(histories(interactions, DAY), 0, 60.0), odds, SOURCES)
-    firsts = items.select("item_id", *(F.lit(0.5).alias(name) for name in FACT_COLUMNS)).where("item_id <> 'jam'")
-    rows = pair_rows(paired, index, profiles, items, firsts)
+    facts = items.select("item_id", *(F.lit(0.5).alias(name) for name in FACT_COLUMNS)).where("item_id <> 'jam'")
+    rows = pair_rows(paired, index, profiles, items, facts)
     return {(row["user_id"], row["item_id"]): row.asDict() for row in features(rows, SOURCES).collect()}
 
 

@@ -28,7 +28,7 @@ def rows_of(*rows: dict, **facts: float) -> pa.Table:
     item = {name: facts.get(name, 1.0) for name in RHYTHM}
     told = [{"user_id": "u", "tie": i, "teaches": True, **row} for i, row in enumerate(rows)]
     days = [[{**dict(day(age), units=1.0, paid=2.0, priced=1.0)} for age in row["days"]] for row in told]
-    then = [[{"period": p, **item} for p in range(2)] for _ in told]
+    then = [[{"period": p, **item} for p in range(2 if row["teaches"] else 1)] for row in told]
     numbers = ("department", "category", "subcategory", "brand", "tie")
     return pa.table({
         "user_id": [row["user_id"] for row in told],
@@ -127,8 +127,10 @@ def test_today_has_no_label_and_the_most_of_the_highest_scores() -> None:
 
 
 def test_who_does_not_teach_is_only_ranked() -> None:
-    kernel = KERNEL(rows_of({**BREAD, "teaches": False}, {**BREAD, "user_id": "v"}))
-    assert sorted((row["user_id"], row["period"]) for row in kernel.to_pylist()) == [("u", 0), ("v", 0), ("v", 1)]
+    rows = KERNEL(rows_of({**BREAD, "teaches": False}, {**BREAD, "user_id": "v", "tie": 1})).to_pylist()
+    assert sorted((row["user_id"], row["period"]) for row in rows) == [("u", 0), ("v", 0), ("v", 1)]
+    alone = KERNEL(rows_of({**BREAD, "user_id": "v", "tie": 1})).to_pylist()
+    assert [row for row in rows if row["user_id"] == "v"] == alone
 
 
 def test_users_do_not_touch_one_another_and_come_one_after_another() -> None:

@@ -120,12 +120,16 @@ def test_sums_have_distinct_names() -> None:
 def test_promotions_of_the_item_and_of_its_rivals_by_hand(spark: SparkSession) -> None:
     """Rye sold on one day in 28, bread on two; tea stands in no subcategory, milk alone in its own."""
     pairs = [("u", "bread", [2, 20]), ("v", "rye", [5]), ("u", "milk", [3]), ("w", "tea", [80])]
-    made = facts_of(spark, pairs, [("bread", 0, 0.5, 0.1, 0.0, 0.2), ("sold nowhere", 0, 1.0, 1.0, 1.0, 1.0)])
+    planned = [("bread", 0, 0.5, 0.1, 0.0, 0.2), ("sold nowhere", 0, 1.0, 1.0, 1.0, 1.0)]
+    listed = [("bread", 1, 10), ("rye", 1, 10), ("milk", 1, 11), ("sold nowhere", 1, 10)]
+    made = facts_of(spark, pairs, planned, listed)
     bread, rye, milk, tea = (made[item, 0] for item in ("bread", "rye", "milk", "tea"))
     assert [bread[name] for name in PROMOTED] == pytest.approx([0.5, 0.1, 0.0, 0.2, 0, 0, 0, 0])
     assert [rye[name] for name in PROMOTED] == pytest.approx([0, 0, 0, 0, 0.5, 0.1, 0.0, 0.2])
     for alone in (milk, tea):
         assert [alone[name] for name in PROMOTED] == [0, 0, 0, 0, None, None, None, None]
+    # Nothing was said of the period before.
+    assert [made["tea", 1][name] for name in PROMOTED] == [None] * len(PROMOTED)
 
 
 def test_rivals_count_by_what_they_sold(spark: SparkSession) -> None:

@@ -81,5 +81,24 @@ def test_a_day_on_which_no_store_promoted_lately_is_told_nothing(spark: SparkSes
     assert plans_of(spark, promotion("bread", "1", -4, -11, 3, mailer="A")) == {}
 
 
+def test_periods_without_a_store_have_no_row(spark: SparkSession) -> None:
+    """The store's first mailer was known after the earlier day and ran before the later one."""
+    assert set(plans_of(spark, promotion("bread", "1", 7, 0, 10, mailer="A"))) == {("bread", 0)}
+
+
+def test_a_share_is_never_more_than_all(spark: SparkSession) -> None:
+    """A display without an end is renewed before the old one is closed, and three stores are to open."""
+    shown = [promotion("bread", "1", begins, None, 100, display="9") for begins in (100, 90)]
+    opening = [promotion("milk", store, -2, -14, 3, mailer="A") for store in "234"]
+    made = plans_of(spark, *shown, *opening)
+    assert made["bread", 0] == {"mailer_ahead": 0, "mailer_lately": 0, "display_ahead": 1, "display_lately": 1}
+    assert made["milk", 0]["mailer_ahead"] == 1
+
+
+def test_a_store_that_promotes_nothing_is_none(spark: SparkSession) -> None:
+    made = plans_of(spark, promotion("bread", "1", 28, 0, 40, mailer="A"), promotion("bread", "2", 28, 0, 40))
+    assert made["bread", 0]["mailer_lately"] == 1
+
+
 def test_nothing_promoted_is_no_row(spark: SparkSession) -> None:
     assert plans_of(spark) == {}

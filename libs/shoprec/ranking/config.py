@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shoprec.contracts.gold import SOURCES
 from shoprec.settings import Settings
@@ -32,8 +32,11 @@ ODDS = "pair_odds"
 #: Spans of days in which an item's first purchases by its buyers are counted, the longest last.
 FIRSTS = (3, 7, 14, 28, 91)
 
+#: How an item is promoted in a store: columns of silver.promotions.
+PROMOTED_IN = ("mailer", "display")
+
 #: What ``ranking.plans`` says of an item's promotions: a share of the store-days to come, and of those lately.
-PLANS = ("mailer_ahead", "mailer_lately", "display_ahead", "display_lately")
+PLANS = tuple(f"{way}_{when}" for way in PROMOTED_IN for when in ("ahead", "lately"))
 
 #: The same, and the mean of it over what the other items of its subcategory sold.
 PROMOTED = (*PLANS, *(f"rival_{name}" for name in PLANS))
@@ -65,12 +68,16 @@ class Trees(Settings):
     column_share: float = Field(0.7, gt=0, le=1, description="share of columns that each tree may use, up to 1")
     row_share: float = Field(1.0, gt=0, le=1, description="share of rows that each tree learns from, up to 1")
     bins: int = Field(128, ge=8, le=1024, description="histogram bins a column, 8 to 1024")
+    forest: int = Field(1, ge=1, le=100, description="trees that each round is the mean of, 1 to 100")
 
 
 #: The trees of known items: many columns that say much the same, of which each tree sees a few.
 _KNOWN = {
     "rounds": 75, "learning_rate": 0.1, "min_child_weight": 30, "column_share": 0.3, "row_share": 0.7, "bins": 64,
 }  # fmt: skip
+
+#: The trees of new items: few purchases to learn from, so that single trees say much by chance, and means of them less.
+_NEW = {"rounds": 75, "learning_rate": 0.1, "column_share": 0.15, "row_share": 0.7, "forest": 4}
 
 
 class RankingConfig(Settings):
@@ -100,9 +107,9 @@ class RankingConfig(Settings):
     known: Trees = Field(
         Trees(**_KNOWN),
         description="trees of items that the user bought before: rounds, depth, learning_rate, min_child_weight, "
-        "column_share, row_share, bins; unsaid values as they come",
+        "column_share, row_share, bins, forest; unsaid values as they come",
     )
-    new: Trees = Field(Trees(), description="trees of items new to the user, likewise")
+    new: Trees = Field(Trees(**_NEW), description="trees of items new to the user, likewise")
     new_weight: float = Field(
         0.5, gt=0, le=1,
         description="what the probability of an item new to the user counts beside known ones, which have a ranker of "
@@ -115,7 +122,8 @@ class RankingConfig(Settings):
     category_cap: int = Field(20, ge=1, le=200, description="most items of one category in a list, 1 to 200")
     reasons: int = Field(3, ge=1, le=5, description="most reasons an item, 1 to 5")
 
-    @field_validator("known", mode="before")
+    @field_validator("known", "new", mode="before")
     @classmethod
-    def _unsaid_as_they_come(cls, told: Any) -> Any:
-        return {**_KNOWN, **told} if isinstance(told, Mapping) else told
+    def _unsaid_as_they_come(cls, told: Any, of: ValidationInfo) -> Any:
+        usual = _KNOWN if of.field_name == "known" else _NEW
+        return {**usual, **told} if isinstance(told, Mapping) else told

@@ -48,7 +48,7 @@ def catalogue(items: DataFrame, *more: Column) -> DataFrame:
 
 
 def pair_rows(
-    paired: DataFrame, user_index: DataFrame, profiles: DataFrame, items: DataFrame, firsts: DataFrame
+    paired: DataFrame, user_index: DataFrame, profiles: DataFrame, items: DataFrame, facts: DataFrame
 ) -> DataFrame:
     """One row a pair that is a candidate (proposals > 0) or was bought: what ``surround`` makes features of.
 
@@ -56,15 +56,15 @@ def pair_rows(
     :param user_index: user_id, market of every user known then
     :param profiles: user_profiles of the same day: one row a user
     :param items: item_features of the same day: one row an item
-    :param firsts: item_id and ``FACT_COLUMNS`` of the same day: at most one row an item
+    :param facts: item_id and ``FACT_COLUMNS`` of the same day: at most one row an item
     """
     columns = [F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS]
-    first = firsts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FACT_COLUMNS))
-    facts = catalogue(items, *columns).join(first, on="item_id", how="left")
+    more = facts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FACT_COLUMNS))
+    told = catalogue(items, *columns).join(more, on="item_id", how="left")
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
     users = user_index.select("user_id", "market").join(known, on="user_id", how="left")
     return (
-        paired.join(facts, on="item_id", how="left")
+        paired.join(told, on="item_id", how="left")
         .join(users, on="user_id", how="left")
         .withColumn("tie", F.xxhash64("user_id", "item_id"))
     )

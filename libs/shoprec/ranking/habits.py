@@ -87,6 +87,8 @@ def habits(histories: DataFrame, facts: DataFrame, catalogue: DataFrame, teaches
         histories.join(items, on="item_id", how="left")
         .join(catalogue, on="item_id", how="left")
         .withColumns({"tie": F.xxhash64("user_id", "item_id"), "teaches": teaches})
+        # The others, who may be many, are looked at as of today alone: the facts of earlier days need not travel.
+        .withColumn("then", F.when(F.col("teaches"), F.col("then")).otherwise(F.slice("then", 1, 1)))
     )
 
     def make(rows: pa.Table) -> pa.Table:

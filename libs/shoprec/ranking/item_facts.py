@@ -40,7 +40,8 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, planned: DataFrame, p
       purchase), idle_baskets (the purchases that 91 days' pace would have brought in them);
     - discount_depth and discount_frequency (a discount that the shop does not say is none), price (paid a unit, of
       those whose price is said), price_level (log of it over its category's);
-    - ``PLANS`` (as of ``ranking.plans``; 0 where the shop promotes others alone, null where it promotes nothing), and
+    - ``PLANS`` (as of ``ranking.plans``; 0 where the shop promotes others alone, null where no store
+      promoted anything lately), and
       rival_<name>: the mean of it over the other items of the subcategory, by their days of purchase in 28;
     - firsts_<n>d (log of its buyers' first purchases in n days, as many as if the shop's had kept the pace of 91),
       firsts_<n>d_of_<m>d (log of the pace of n days over that of m), first_share (first purchases among those of 28
@@ -65,7 +66,11 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, planned: DataFrame, p
         made.join(F.broadcast(shop), on="period", how="inner")
         .join(catalogue, on="item_id", how="left")
         .join(planned, on=["item_id", "period"], how="left")
-        .join(F.broadcast(planned.select("period", F.lit(True).alias("plans")).distinct()), on="period", how="left")
+        .join(
+            F.broadcast(planned.select("period", F.lit(True).alias("shop_promotes")).distinct()),
+            on="period",
+            how="left",
+        )
     )
     return placed.select("item_id", "period", *(column.alias(name) for name, column in _facts().items()))
 
@@ -153,7 +158,7 @@ def _promoted() -> dict[str, Column]:
     sold = F.col("days_28") + 0.1
     made = {}
     for name in PLANS:
-        own = F.when(F.col("plans"), F.coalesce(name, F.lit(0.0)))
+        own = F.when(F.col("shop_promotes"), F.coalesce(name, F.lit(0.0)))
         others = F.sum(own * sold).over(of_subcategory) - own * sold
         rest = F.sum(sold).over(of_subcategory) - sold
         made |= {name: own, f"rival_{name}": others / F.nullif(rest, F.lit(0.0))}

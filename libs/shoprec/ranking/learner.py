@@ -100,6 +100,7 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
         "min_child_weight": trees.min_child_weight,
         "colsample_bytree": trees.column_share,
         "subsample": trees.row_share,
+        "num_parallel_tree": trees.forest,
         "max_bin": trees.bins,
         "tree_method": "hist",
         "random_state": seed,

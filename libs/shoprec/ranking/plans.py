@@ -9,75 +9,77 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.moments import days_between, midnight
-from shoprec.ranking.config import PLANS
-
-#: How an item is promoted in a store: a column of silver.promotions.
-HOW = ("mailer", "display")
+from shoprec.moments import MICROS_A_DAY, midnight
+from shoprec.ranking.config import PLANS, PROMOTED_IN
 
 #: Days before the day that is looked at which are lately.
 _LATELY = 28
 
 
 def plans(promotions: DataFrame, as_of: date, periods: int, horizon: int) -> DataFrame:
-    """One row an item and period with ``PLANS`` (double), of the items that any counted promotion names.
+    """One row an item and period with ``PLANS`` (double, 0 to 1), of the items that were promoted in any of these days.
 
     ``mailer_ahead`` is the share of the store-days of the horizon that begins ``period`` horizons before ``as_of`` on
     which the item stands in the mailer, by what was known before that day; ``mailer_lately`` that of the 28 days
-    before it; displays likewise. Stores are those that promoted anything lately. No rows where there were none.
+    before it; displays likewise. Stores are those that promoted anything lately; a period in which none did has no
+    rows. Promotions of an item and store that overlap count twice, up to all store-days.
 
     :param promotions: kind, item_id, place, valid_from, valid_to (null: no end is said), known_at, display, mailer
     """
-    first = as_of - timedelta(days=(periods - 1) * horizon + _LATELY)
-    recent = F.col("valid_to").isNull() | (F.col("valid_to") > midnight(first))
-    in_store = promotions.where((F.col("kind") == "in_store") & recent)
     days = [as_of - timedelta(days=period * horizon) for period in range(periods)]
-    spans = {
-        "ahead": [(day, day + timedelta(days=horizon)) for day in days],
-        "lately": [(day - timedelta(days=_LATELY), day) for day in days],
-    }
-    totals = [
-        _store_days(how, day, *spans[when][period]).alias(f"{how}_{when}_{period}")
-        for how in HOW
-        for when in spans
+    first = days[-1] - timedelta(days=_LATELY)
+    recent = F.col("valid_to").isNull() | (F.col("valid_to") > midnight(first))
+    promoted = promotions.where((F.col("kind") == "in_store") & recent & F.coalesce(*PROMOTED_IN).isNotNull())
+    micros = [
+        _sum(way, day, _micros(*_span(when, day, horizon))).alias(f"{way}_{when}_{period}")
         for period, day in enumerate(days)
+        for way, when in map(_parts, PLANS)
     ]
-    stores = in_store.groupBy("place").agg(
-        *(F.max(_known(day) & (_within(*spans["lately"][p]) > 0)).alias(f"open_{p}") for p, day in enumerate(days))
-    )
+    open_lately = [_known(day) & (_micros(*_span("lately", day, horizon)) > 0) for day in days]
+    stores = promoted.groupBy("place").agg(*(F.max(told).alias(f"open_{p}") for p, told in enumerate(open_lately)))
     count = stores.agg(*(F.nullif(F.count_if(f"open_{p}"), F.lit(0)).alias(f"stores_{p}") for p in range(periods)))
-    length = {"ahead": horizon, "lately": _LATELY}
     told = F.array(
         *(
-            F.struct(
-                F.lit(period).alias("period"),
-                *(
-                    (F.col(f"{how}_{when}_{period}") / (F.col(f"stores_{period}") * length[when])).alias(
-                        f"{how}_{when}"
-                    )
-                    for how in HOW
-                    for when in length
-                ),
-            )
-            for period in range(periods)
+            F.struct(F.lit(period).alias("period"), *(_share(name, period, day, horizon) for name in PLANS))
+            for period, day in enumerate(days)
         )
     )
-    made = in_store.groupBy("item_id").agg(*totals).join(F.broadcast(count), how="cross")
+    made = promoted.groupBy("item_id").agg(*micros).join(F.broadcast(count), how="cross")
     by_period = made.select("item_id", F.explode(told).alias("told")).select("item_id", "told.*")
     return by_period.where(F.col(PLANS[0]).isNotNull())
+
+
+def _parts(name: str) -> tuple[str, str]:
+    way, when = name.split("_")
+    return way, when
+
+
+def _span(when: str, day: date, horizon: int) -> tuple[date, date]:
+    if when == "ahead":
+        return day, day + timedelta(days=horizon)
+    return day - timedelta(days=_LATELY), day
+
+
+def _share(name: str, period: int, day: date, horizon: int) -> Column:
+    """The part of all stores' days; null where there was no store."""
+    start, end = _span(_parts(name)[1], day, horizon)
+    stores = F.col(f"stores_{period}")
+    share = F.col(f"{name}_{period}") / (stores * float((end - start).days * MICROS_A_DAY))
+    # A store that opens ahead is not among those that promoted lately, and spans of one store may overlap.
+    return F.when(stores.isNotNull(), F.least(share, F.lit(1.0))).alias(name)
 
 
 def _known(day: date) -> Column:
     return F.col("known_at") < midnight(day)
 
 
-def _store_days(how: str, day: date, start: date, end: date) -> Column:
-    """The days in [start, end) on which what was known before ``day`` promotes the item so."""
-    return F.sum(F.when(F.col(how).isNotNull() & _known(day), _within(start, end)).otherwise(0.0))
+def _sum(way: str, day: date, micros: Column) -> Column:
+    """The sum of ``micros`` over the promotions of this way that were known before ``day``."""
+    return F.sum(F.when(F.col(way).isNotNull() & _known(day), micros).otherwise(0))
 
 
-def _within(start: date, end: date) -> Column:
-    """Days of the promotion that lie in [start, end)."""
+def _micros(start: date, end: date) -> Column:
+    """Microseconds of the promotion that lie in [start, end): whole numbers, whose sums no order of rows changes."""
     begins = F.greatest("valid_from", midnight(start))
     ends = F.least(F.coalesce("valid_to", midnight(end)), midnight(end))
-    return F.greatest(days_between(begins, ends), F.lit(0.0))
+    return F.greatest(F.unix_micros(ends) - F.unix_micros(begins), F.lit(0))

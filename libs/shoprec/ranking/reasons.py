@@ -112,7 +112,7 @@ def sentences() -> dict[str, Column]:
         "brand": F.when(col("brand_days") >= OFTEN, F.concat(F.lit("A brand you have bought "), _times("brand_days"))),
         "offer": F.when(col("item_display_now") > 0, F.lit("On display this week"))
         .when(col("item_mailer_now") > 0, F.lit("In this week's mailer"))
-        .when(col("item_mailer_ahead") > 0, F.lit("In the next mailer"))
+        .when(col("item_mailer_ahead") > 0, F.lit("In a mailer of the coming days"))
         .when(col("item_discount_frequency") >= 0.5, F.lit("Often on offer")),
         "price": F.when(
             category.isNotNull() & col("price_ratio").between(0.8, 1.25),
