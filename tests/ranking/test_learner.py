@@ -151,3 +151,17 @@ def test_no_row_is_refused_where_spark_knows_that_there_is_none(spark: SparkSess
             train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": 1}), TREES)
     finally:
         spark.conf.set("spark.sql.adaptive.enabled", "false")
+
+
+def test_each_round_of_a_forest_holds_as_many_trees(sample: DataFrame) -> None:
+    forest = TREES.model_copy(update={"rounds": 3, "forest": 4, "row_share": 0.5})
+    model = json.loads(train(sample, NAMES, 5, SETTINGS, forest))["learner"]["gradient_booster"]["model"]
+    assert len(model["trees"]) == 3 * 4
+    assert len({json.dumps(tree["base_weights"]) for tree in model["trees"][:4]}) > 1
+
+
+def test_what_is_not_said_of_trees_stays_as_it_comes() -> None:
+    usual, told = RankingConfig(), RankingConfig(known={"rounds": 9}, new={"rounds": 9})
+    for part in ("known", "new"):
+        assert getattr(told, part) == getattr(usual, part).model_copy(update={"rounds": 9})
+    assert usual.new != usual.known
