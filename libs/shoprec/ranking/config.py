@@ -125,5 +125,5 @@ class RankingConfig(Settings):
     @field_validator("known", "new", mode="before")
     @classmethod
     def _unsaid_as_they_come(cls, told: Any, of: ValidationInfo) -> Any:
-        usual = _KNOWN if of.field_name == "known" else _NEW
+        usual = {"known": _KNOWN, "new": _NEW}[of.field_name]
         return {**usual, **told} if isinstance(told, Mapping) else told

@@ -40,9 +40,8 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, planned: DataFrame, p
       purchase), idle_baskets (the purchases that 91 days' pace would have brought in them);
     - discount_depth and discount_frequency (a discount that the shop does not say is none), price (paid a unit, of
       those whose price is said), price_level (log of it over its category's);
-    - ``PLANS`` (as of ``ranking.plans``; 0 where the shop promotes others alone, null where no store
-      promoted anything lately), and
-      rival_<name>: the mean of it over the other items of the subcategory, by their days of purchase in 28;
+    - ``PLANS`` (as of ``ranking.plans``; 0 where the shop promotes others alone, null where no store promoted anything
+      lately), and rival_<name>: the mean of it over the subcategory's other items, by their days of purchase in 28;
     - firsts_<n>d (log of its buyers' first purchases in n days, as many as if the shop's had kept the pace of 91),
       firsts_<n>d_of_<m>d (log of the pace of n days over that of m), first_share (first purchases among those of 28
       days), subcategory_<n>d (log of its subcategory's first purchases) and subcategory_part (its share of them);

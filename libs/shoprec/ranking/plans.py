@@ -17,7 +17,7 @@ _LATELY = 28
 
 
 def plans(promotions: DataFrame, as_of: date, periods: int, horizon: int) -> DataFrame:
-    """One row an item and period with ``PLANS`` (double, 0 to 1), of the items that were promoted in any of these days.
+    """One row an item and period with ``PLANS`` (double, 0 to 1), of items whose promotions had not all ended by then.
 
     ``mailer_ahead`` is the share of the store-days of the horizon that begins ``period`` horizons before ``as_of`` on
     which the item stands in the mailer, by what was known before that day; ``mailer_lately`` that of the 28 days
