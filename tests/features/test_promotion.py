@@ -53,6 +53,15 @@ def test_from_the_first_moment_to_before_the_last(spark):
     ]
 
 
+def test_a_line_is_found_by_itself_in_the_week_in_which_a_promotion_begins_and_in_the_one_after(spark):
+    """Weeks are counted from a Thursday; whether another line lies beside the one looked at must not matter."""
+    times = {"A": "2024-01-03 12:00", "B": "2024-01-04 12:00", "C": "2024-01-10 11:59", "D": "2024-01-10 12:00"}
+    shelves = [shop.promotion(item, "s", "2024-01-03 12:00", "2024-01-10 12:00", display="1") for item in times]
+    always = shop.promotion("Z", "s", "2024-01-01", "2024-02-01", display="1")
+    found = seen(spark, [bought(item, t) for item, t in times.items()], [*shelves, always])
+    assert [display for _, _, display, _ in found] == [True, True, True, False]
+
+
 def test_promotions_that_are_long_or_have_no_end_or_overlap_do_not_multiply_lines(spark):
     long = shop.promotion("A", "s", "2023-06-01", "2024-02-01", display="1")
     endless = shop.promotion("B", "s", "2023-06-01", "2024-02-01", mailer="A") | {"valid_to": None}

@@ -13,8 +13,9 @@ PROMOTIONS = ("kind", "item_id", "place", "valid_from", "valid_to", "display", "
 
 _WEEK_MICROS = 7 * MICROS_A_DAY
 
-#: Words of 64 bits in the filter of bought keys, 2 to this power: 2 MiB however many keys there are. With the 2 million
-#: keys of a shop's year about 4% of the others pass, by the filter's formula; more keys make it less useful, not wrong.
+#: Words of 64 bits in each filter of bought keys, 2 to this power: 4 MiB for both, whatever the number of keys. Of the
+#: others 1% pass with the 1.3 million keys of a shop's year, by the formula of such filters; more keys make it less
+#: useful, not wrong.
 _WORDS = 18
 
 #: Bits that a key sets in its word.
@@ -53,11 +54,10 @@ def exposed(lines: DataFrame, promotions: DataFrame, as_of: date) -> DataFrame:
     Null where it is not known: no store, or a store whose promotions are not on record at that time. As many rows as
     ``lines``: promotions are first brought to one row an item, store and week.
     """
-    of_bought = _of_bought(in_store(promotions, as_of), lines)
     shelf = F.struct("valid_from", "valid_to", "display", "mailer")
-    weeks = F.explode(F.sequence(_week("valid_from"), _week("valid_to", less=1))).alias("week")
     by_week = (
-        of_bought.select("item_id", F.col("place").alias("store_id"), weeks, shelf.alias("shelf"))
+        _of_bought(in_store(promotions, as_of), lines)
+        .select("item_id", F.col("place").alias("store_id"), F.explode("weeks").alias("week"), shelf.alias("shelf"))
         .groupBy("item_id", "store_id", "week")
         .agg(F.collect_list("shelf").alias("shelves"))
     )
@@ -78,20 +78,41 @@ def exposed(lines: DataFrame, promotions: DataFrame, as_of: date) -> DataFrame:
 
 
 def _of_bought(promotions: DataFrame, lines: DataFrame) -> DataFrame:
-    """The promotions that a line can have met, and few others, without a shuffle of them all.
+    """The promotions that a line can have met, with the ``weeks`` of it, and few others, without a shuffle of them all.
 
-    A blocked Bloom filter (Putze, Sanders and Singler, 2007): a line at week w can have met a promotion of up to seven
-    days that began in w or w - 1, and sets the bits of both. Longer promotions, few by nature, all pass.
+    A blocked Bloom filter (Putze, Sanders and Singler, 2007), of which a promotion looks up one word, that of the week
+    it begins in: ``bits`` tell of lines in that week, ``next_bits`` of lines in the week after it, which is as far as
+    seven days reach. Longer promotions, few by nature, pass with all their weeks.
     """
-    key = F.explode(F.array(_week("event_at"), _week("event_at") - 1)).alias("week")
-    bought = lines.where(F.col("store_id").isNotNull()).select("item_id", F.col("store_id").alias("place"), key)
-    words = _placed(bought).groupBy("word").agg(F.bit_or("pattern").alias("bits"))
+    at = lines.where(F.col("store_id").isNotNull()).select(
+        "item_id", F.col("store_id").alias("place"), F.explode(F.array(F.lit(0), F.lit(1))).alias("after"), "event_at"
+    )
+    bought = _placed(at.withColumn("week", _week("event_at") - F.col("after")))
+
+    def of_lines(after: int) -> Column:
+        return F.coalesce(F.bit_or(F.when(F.col("after") == after, F.col("pattern"))), F.lit(0))
+
+    words = bought.groupBy("word").agg(of_lines(0).alias("bits"), of_lines(1).alias("next_bits"))
     promoted = promotions.where(F.col("display").isNotNull() | F.col("mailer").isNotNull())
-    keyed = _placed(promoted.withColumn("week", _week("valid_from")))
-    long = F.unix_micros("valid_to") - F.unix_micros("valid_from") > _WEEK_MICROS
+    keyed = _placed(promoted.withColumns({"week": _week("valid_from"), "last_week": _week("valid_to", less=1)}))
+
+    def met(bits: str) -> Column:
+        return F.coalesce(F.col(bits).bitwiseAND(F.col("pattern")) == F.col("pattern"), F.lit(False))
+
+    week, last = F.col("week"), F.col("last_week")
+    found = {
+        "long": F.unix_micros("valid_to") - F.unix_micros("valid_from") > _WEEK_MICROS,
+        "met": met("bits"),
+        "met_next": met("next_bits") & (last > week),
+    }
+    weeks = (
+        F.when(F.col("long"), F.sequence(week, last))
+        .when(F.col("met") & F.col("met_next"), F.array(week, week + 1))
+        .otherwise(F.array(F.when(F.col("met"), week).otherwise(week + 1)))
+    )
     # Outer, so that long promotions stay; a word has one row, so that nothing multiplies.
-    met = F.coalesce(F.col("bits").bitwiseAND(F.col("pattern")) == F.col("pattern"), F.lit(False))
-    return keyed.join(F.broadcast(words), on="word", how="left").where(long | met)
+    looked_up = keyed.join(F.broadcast(words), on="word", how="left").withColumns(found)
+    return looked_up.where("long OR met OR met_next").withColumn("weeks", weeks)
 
 
 def _placed(keys: DataFrame) -> DataFrame:

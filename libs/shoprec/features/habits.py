@@ -1,6 +1,7 @@
 """When and where a user buys."""
 
 import math
+from collections.abc import Iterable
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -20,26 +21,28 @@ def times(baskets_: DataFrame, time_zone: str) -> DataFrame:
     """
     at = F.from_utc_timestamp("at", time_zone)
     angle = (F.hour(at) + F.minute(at) / 60 + F.second(at) / 3600) * (2 * math.pi / 24)
-    # At most 7 x 24 cells a user.
-    cells = (
-        baskets_.where("lines > 0")
-        .groupBy("user_id", F.weekday(at).alias("day"), F.hour(at).alias("hour"))
-        .agg(F.count("*").alias("n"), F.sum(F.cos(angle)).alias("x"), F.sum(F.sin(angle)).alias("y"))
+    known = baskets_.where("lines > 0").select(
+        "user_id",
+        F.hour(at).alias("hour"),
+        F.weekday(at).alias("day"),
+        F.cos(angle).alias("x"),
+        F.sin(angle).alias("y"),
     )
-    users = cells.groupBy("user_id").agg(
-        F.collect_list(F.struct("day", "hour", "n")).alias("cells"),
-        F.sum("n").alias("n"),
+    hours, days = _counts("hour", 24), _counts("day", 7)
+    users = known.groupBy("user_id").agg(
+        *hours.values(),
+        *days.values(),
+        F.count("*").alias("n"),
         # Rounded, so that the order of summing cannot turn the direction of a vector that vanishes.
         F.round(F.sum("x"), 9).alias("x"),
         F.round(F.sum("y"), 9).alias("y"),
-        F.sum(F.when(F.col("day") >= 5, F.col("n")).otherwise(0)).alias("weekend"),
     )
     hour = F.pmod(F.atan2("y", "x") * (24 / (2 * math.pi)) + 24, F.lit(24.0))
     return users.select(
         "user_id",
-        _shares("hour", 24).alias("hour_shares"),
-        _shares("day", 7).alias("weekday_shares"),
-        (F.col("weekend") / F.col("n")).alias("weekend_share"),
+        _shares(hours).alias("hour_shares"),
+        _shares(days).alias("weekday_shares"),
+        ((F.col("day_5") + F.col("day_6")) / F.col("n")).alias("weekend_share"),
         hour.alias("usual_hour"),
         F.least(F.sqrt(F.col("x") * F.col("x") + F.col("y") * F.col("y")) / F.col("n"), F.lit(1.0)).alias("hour_focus"),
     )
@@ -71,11 +74,11 @@ def _first(name: str) -> Column:
     return F.when(F.col(name).isNotNull(), F.struct((-F.col("n")).alias("n"), F.col(name)))
 
 
-def _shares(field: str, length: int) -> Column:
-    """The share of ``n`` that falls to each value 0 … length - 1 of a field of ``cells``."""
+def _counts(field: str, length: int) -> dict[str, Column]:
+    """By name, how many rows have each value 0 … length - 1 of ``field``."""
+    return {f"{field}_{value}": F.count_if(F.col(field) == value).alias(f"{field}_{value}") for value in range(length)}
 
-    def share(value: Column) -> Column:
-        of_value = F.filter("cells", lambda cell: cell[field] == value)
-        return F.aggregate(of_value, F.lit(0), lambda total, cell: total + cell["n"].cast("int")) / F.col("n")
 
-    return F.transform(F.sequence(F.lit(0), F.lit(length - 1)), lambda value: share(value).cast("float"))
+def _shares(counts: Iterable[str]) -> Column:
+    """The shares that ``counts`` have of ``n``."""
+    return F.array(*((F.col(name) / F.col("n")).cast("float") for name in counts))
