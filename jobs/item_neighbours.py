@@ -6,15 +6,16 @@ from shoprec.job import Job, JobContext, cli
 from shoprec.models.item_knn.config import ItemNeighboursConfig
 from shoprec.models.item_knn.model import bought_together, similar
 from shoprec.retrieval.inputs import purchases_of
-from shoprec.reuse import reused
+from shoprec.reuse import holding, reused
 
 
 def run(job: JobContext) -> None:
     """Find both kinds of neighbours."""
     items = job.read(ITEM_INDEX)
     with reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases:
-        job.write(similar(purchases, items, job.settings), ITEM_NEIGHBOURS, kind="similar")
-        job.write(bought_together(purchases, items, job.settings), ITEM_NEIGHBOURS, kind="bought_together")
+        for kind, find in {"similar": similar, "bought_together": bought_together}.items():
+            with holding() as hold:
+                job.write(find(purchases, items, job.settings, hold), ITEM_NEIGHBOURS, kind=kind)
 
 
 JOB = Job(

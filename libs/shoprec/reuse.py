@@ -5,6 +5,14 @@ from collections.abc import Callable, Iterator
 
 from pyspark.sql import DataFrame
 
+#: Rows that are read several times -> the same rows, which may be computed once.
+Hold = Callable[[DataFrame], DataFrame]
+
+
+def as_it_is(rows: DataFrame) -> DataFrame:
+    """``rows`` themselves: what holds nothing."""
+    return rows
+
 
 @contextlib.contextmanager
 def reused(rows: DataFrame, *by: str) -> Iterator[DataFrame]:
@@ -25,7 +33,7 @@ def reused(rows: DataFrame, *by: str) -> Iterator[DataFrame]:
 
 
 @contextlib.contextmanager
-def holding() -> Iterator[Callable[[DataFrame], DataFrame]]:
+def holding() -> Iterator[Hold]:
     """A function that holds what it is given, as ``reused`` does, until the block ends."""
     with contextlib.ExitStack() as stack:
         yield lambda rows: stack.enter_context(reused(rows))

@@ -1,7 +1,6 @@
 """What every source of candidates starts from: purchases, and each user with the items that they have bought."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.moments import midnight
+from shoprec.reuse import Hold, as_it_is
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Inputs:
     offered: DataFrame
     sent_back: DataFrame
     as_of: date
-    hold: Callable[[DataFrame], DataFrame] = lambda rows: rows
+    hold: Hold = as_it_is
 
 
 def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:

@@ -18,10 +18,14 @@ from scipy import sparse
 from shoprec.retrieval import arrow
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.ties import number_hashes
+from shoprec.reuse import Hold, as_it_is
 from shoprec.settings import Settings
 
 #: Products that one slice of a block may take: bounds its result to some 100 MB.
 SLICE_PRODUCTS = 8_000_000
+
+#: The block of an item for which a holder does not stand: it was not drawn.
+_NO_BLOCK = -1
 
 _RESULT = "item_idx int, neighbour_idx int, similarity double, support long"
 _RESULT_ARROW = pa.schema(
@@ -45,7 +49,7 @@ class NeighbourSettings(Settings):
     shrink: float = Field(10.0, ge=0, le=1e6, description="added below the line: holders (cosine), baskets (lift)")
     max_items: int = Field(500, ge=2, le=100_000, description="items that a holder keeps, the latest first")
     max_holders: int = Field(20_000, ge=10, le=10_000_000, description="holders of an item that are looked at, about")
-    blocks: int = Field(16, ge=1, le=100_000, description="blocks of items, each one task: raise with the data")
+    blocks: int = Field(8, ge=1, le=100_000, description="blocks of items, each one task: raise with the data")
 
 
 def cosine(shrink: float) -> Measure:
@@ -58,16 +62,17 @@ def lift(shrink: float) -> Measure:
     return lambda common, own, other, total: common / (own * other / total + shrink)
 
 
-def neighbours(held: DataFrame, settings: NeighbourSettings, measure: Measure) -> DataFrame:
+def neighbours(held: DataFrame, settings: NeighbourSettings, measure: Measure, hold: Hold = as_it_is) -> DataFrame:
     """The nearest neighbours of each item.
 
     :param held: holder string, item_idx int, latest (orderable: when last held); one row a line, repeats allowed
     :param measure: ``cosine(…)`` or ``lift(…)``
+    :param hold: keeps what it is given until the result has been used (``reuse.holding``): one row a pair
     :return: item_idx, neighbour_idx, similarity (> 0), support (>= min_support; an estimate where holders were
         sampled); at most ``neighbours`` rows an item, ties by hash of the pair
     """
-    rows = _rows(_pairs(held, settings), settings)
-    stream = rows.repartitionById(settings.blocks, F.col("block")).sortWithinPartitions("holder").drop("holder")
+    # In which order a block gets its rows does not matter: what is added up are whole numbers.
+    stream = _rows(hold(_pairs(held, settings)), settings).repartitionById(settings.blocks, F.col("block"))
 
     def multiply(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return _multiply(batches, settings, measure)
@@ -84,13 +89,13 @@ def _pairs(held: DataFrame, settings: NeighbourSettings) -> DataFrame:
 
 
 def _rows(pairs: DataFrame, settings: NeighbourSettings) -> DataFrame:
-    """block, holder, own (items of the block that the holder stands for), items, counts (holders of each), total."""
+    """block, items of a holder, counts (holders of each), blocks (of which it stands for each), total."""
     counts = pairs.groupBy("item_idx").agg(F.count(F.lit(1)).cast("int").alias("n"))
     total = pairs.agg(F.count_distinct("holder").cast("double").alias("total"))
     # A uniform draw in [0, 1) that belongs to the pair: the same in every run and every retry.
     draw = F.pmod(F.xxhash64("holder", "item_idx"), F.lit(1 << 32)) / F.lit(float(1 << 32))
     block = F.pmod(F.xxhash64("item_idx"), F.lit(settings.blocks)).cast("int")
-    sampled = F.when(draw * F.col("n") < settings.max_holders, block)
+    sampled = F.when(draw * F.col("n") < settings.max_holders, block).otherwise(_NO_BLOCK)
     entry = F.struct("item_idx", "n", sampled.alias("block"))
     wide = (
         pairs.join(counts.where(F.col("n") >= settings.min_support), on="item_idx", how="inner")
@@ -99,17 +104,14 @@ def _rows(pairs: DataFrame, settings: NeighbourSettings) -> DataFrame:
         .where(F.size("entries") > 1)
         .join(F.broadcast(total), how="cross")
     )
-    blocks = F.array_distinct(F.filter(F.col("entries.block"), lambda b: b.isNotNull()))
-    exploded = wide.withColumn("of", F.explode(blocks))
-    own = F.transform(F.filter("entries", lambda e: e["block"] == F.col("of")), lambda e: e["item_idx"])
-    return exploded.select(
-        F.col("of").alias("block"),
-        "holder",
-        own.alias("own"),
+    rows = wide.select(
+        F.explode(F.array_distinct("entries.block")).alias("block"),
         F.col("entries.item_idx").alias("items"),
         F.col("entries.n").alias("counts"),
+        F.col("entries.block").alias("blocks"),
         "total",
     )
+    return rows.where(F.col("block") != _NO_BLOCK)
 
 
 def _multiply(
@@ -120,12 +122,14 @@ def _multiply(
         return
     table = pa.Table.from_batches(parts)
     lengths, items = arrow.lists(table, "items")
-    own_lengths, own = arrow.lists(table, "own")
+    blocks = arrow.lists(table, "blocks")[1]
     total = float(table.column("total")[0].as_py())
     known, first, place = np.unique(items, return_index=True, return_inverse=True)
     held = arrow.lists(table, "counts")[1][first].astype(np.float64)
     everything = _incidence(lengths, place, len(known))
-    own_items, own_place = np.unique(own, return_inverse=True)
+    own = blocks == np.repeat(arrow.numbers(table, "block"), lengths)
+    own_lengths = np.bincount(np.repeat(np.arange(len(lengths)), lengths)[own], minlength=len(lengths))
+    own_items, own_place = np.unique(items[own], return_inverse=True)
     block = _incidence(own_lengths, own_place, len(own_items)).T.tocsr()
     for start, stop in _slices(block @ lengths):
         common = (block[start:stop] @ everything).tocsr()

@@ -12,20 +12,23 @@ from shoprec.retrieval.lists import best_of
 from shoprec.retrieval.neighbour_scores import neighbour_scores
 from shoprec.retrieval.neighbours import cosine, lift, neighbours
 from shoprec.retrieval.ties import id_hash, tie_order
+from shoprec.reuse import Hold, as_it_is
 
 CONFIG = ItemKnnConfig
 
 
-def similar(purchases: DataFrame, items: DataFrame, config: ItemNeighboursConfig) -> DataFrame:
+def similar(purchases: DataFrame, items: DataFrame, config: ItemNeighboursConfig, hold: Hold = as_it_is) -> DataFrame:
     """Items that the same users buy: item_id, neighbour_id, similarity (shrunk cosine), support (users), rank."""
     held = purchases.select(F.col("user_id").alias("holder"), "item_idx", F.col("day").alias("latest"))
-    return _named(neighbours(held, config.similar, cosine(config.similar.shrink)), items)
+    return _named(neighbours(held, config.similar, cosine(config.similar.shrink), hold), items)
 
 
-def bought_together(purchases: DataFrame, items: DataFrame, config: ItemNeighboursConfig) -> DataFrame:
+def bought_together(
+    purchases: DataFrame, items: DataFrame, config: ItemNeighboursConfig, hold: Hold = as_it_is
+) -> DataFrame:
     """Items of the same baskets: item_id, neighbour_id, similarity (shrunk lift), support (baskets), rank."""
     held = purchases.select(F.col("basket_id").alias("holder"), "item_idx", F.col("day").alias("latest"))
-    return _named(neighbours(held, config.bought_together, lift(config.bought_together.shrink)), items)
+    return _named(neighbours(held, config.bought_together, lift(config.bought_together.shrink), hold), items)
 
 
 def _named(near: DataFrame, items: DataFrame) -> DataFrame:
