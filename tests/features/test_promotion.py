@@ -62,6 +62,12 @@ def test_a_line_is_found_by_itself_in_the_week_in_which_a_promotion_begins_and_i
     assert [display for _, _, display, _ in found] == [True, True, True, False]
 
 
+def test_a_week_in_which_the_clocks_go_back_is_a_week_like_others(spark):
+    """A promotion of seven days and an hour, and a line in its last hour, in the week after the one it begins in."""
+    shelf = shop.promotion("A", "s", "2023-10-30 04:00", "2023-11-06 05:00", display="1")
+    assert seen(spark, [bought("A", "2023-11-06 04:30")], [shelf]) == [("A", "2023-11-06 04:30:00", True, False)]
+
+
 def test_promotions_that_are_long_or_have_no_end_or_overlap_do_not_multiply_lines(spark):
     long = shop.promotion("A", "s", "2023-06-01", "2024-02-01", display="1")
     endless = shop.promotion("B", "s", "2023-06-01", "2024-02-01", mailer="A") | {"valid_to": None}

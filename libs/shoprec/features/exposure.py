@@ -14,8 +14,8 @@ PROMOTIONS = ("kind", "item_id", "place", "valid_from", "valid_to", "display", "
 _WEEK_MICROS = 7 * MICROS_A_DAY
 
 #: Words of 64 bits in each filter of bought keys, 2 to this power: 4 MiB for both, whatever the number of keys. Of the
-#: others 1% pass with the 1.3 million keys of a shop's year, by the formula of such filters; more keys make it less
-#: useful, not wrong.
+#: others 1.3% pass each with the 1.3 million keys of a shop's year, by the formula of such filters; more keys make them
+#: less useful, not wrong.
 _WORDS = 18
 
 #: Bits that a key sets in its word.
@@ -81,8 +81,8 @@ def _of_bought(promotions: DataFrame, lines: DataFrame) -> DataFrame:
     """The promotions that a line can have met, with the ``weeks`` of it, and few others, without a shuffle of them all.
 
     A blocked Bloom filter (Putze, Sanders and Singler, 2007), of which a promotion looks up one word, that of the week
-    it begins in: ``bits`` tell of lines in that week, ``next_bits`` of lines in the week after it, which is as far as
-    seven days reach. Longer promotions, few by nature, pass with all their weeks.
+    it begins in: ``bits`` tell of lines in that week, ``next_bits`` of lines in the week after it. Promotions that
+    reach a third week, few by nature, pass with all their weeks.
     """
     at = lines.where(F.col("store_id").isNotNull()).select(
         "item_id", F.col("store_id").alias("place"), F.explode(F.array(F.lit(0), F.lit(1))).alias("after"), "event_at"
@@ -101,7 +101,7 @@ def _of_bought(promotions: DataFrame, lines: DataFrame) -> DataFrame:
 
     week, last = F.col("week"), F.col("last_week")
     found = {
-        "long": F.unix_micros("valid_to") - F.unix_micros("valid_from") > _WEEK_MICROS,
+        "long": last > week + 1,
         "met": met("bits"),
         "met_next": met("next_bits") & (last > week),
     }
