@@ -1,9 +1,10 @@
 """Which items go together: counts of common holders (users or baskets) by blocked sparse products.
 
 Each block of items is one task: it receives the rows of those holders alone that hold an item of the block, and
-multiplies block items by holders with holders by items, a slice at a time. No task sees all pairs, nothing is
-broadcast. Two caps bound the work on skewed data: a holder keeps at most ``max_items`` items, and of an item's holders
-a sample of about ``max_holders``, drawn by hash, stands for all; its counts are scaled up accordingly.
+multiplies block items by holders with holders by items, a slice at a time. No task multiplies more than its own items
+and nothing is broadcast, though the list of a holder with many items goes to most blocks. Two caps bound the work on
+skewed data: a holder keeps at most ``max_items`` items, and of an item's holders a sample of about ``max_holders``,
+drawn by hash, stands for all; its counts are scaled up accordingly.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -49,7 +50,7 @@ class NeighbourSettings(Settings):
     shrink: float = Field(10.0, ge=0, le=1e6, description="added below the line: holders (cosine), baskets (lift)")
     max_items: int = Field(500, ge=2, le=100_000, description="items that a holder keeps, the latest first")
     max_holders: int = Field(20_000, ge=10, le=10_000_000, description="holders of an item that are looked at, about")
-    blocks: int = Field(8, ge=1, le=100_000, description="blocks of items, each one task: raise with the data")
+    blocks: int = Field(16, ge=1, le=100_000, description="blocks of items, each one task: raise with the data")
 
 
 def cosine(shrink: float) -> Measure:
@@ -128,9 +129,11 @@ def _multiply(
     held = arrow.lists(table, "counts")[1][first].astype(np.float64)
     everything = _incidence(lengths, place, len(known))
     own = blocks == np.repeat(arrow.numbers(table, "block"), lengths)
-    own_lengths = np.bincount(np.repeat(np.arange(len(lengths)), lengths)[own], minlength=len(lengths))
+    # No row is empty: holders of one item are left out.
+    own_lengths = np.add.reduceat(own, np.cumsum(lengths) - lengths, dtype=np.int64)
     own_items, own_place = np.unique(items[own], return_inverse=True)
     block = _incidence(own_lengths, own_place, len(own_items)).T.tocsr()
+    del parts, items, place, blocks, own, own_place
     for start, stop in _slices(block @ lengths):
         common = (block[start:stop] @ everything).tocsr()
         at = np.searchsorted(known, own_items[start:stop])

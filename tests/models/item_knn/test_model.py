@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from shoprec.models.item_knn.config import ItemKnnConfig, ItemNeighboursConfig
+from shoprec.models.item_knn.config import BasketNeighbourSettings, ItemKnnConfig, ItemNeighboursConfig
 from shoprec.models.item_knn.model import bought_together, propose, similar
 from shoprec.retrieval.neighbours import NeighbourSettings
 from tests.models.purchases import shop
@@ -64,7 +64,7 @@ def test_similar_is_the_shrunk_cosine_over_users(inputs, lines):
 
 
 def test_bought_together_is_the_shrunk_lift_over_baskets(inputs, lines):
-    config = ItemNeighboursConfig(bought_together=NeighbourSettings(shrink=1, min_support=1, blocks=2))
+    config = ItemNeighboursConfig(bought_together=BasketNeighbourSettings(shrink=1, min_support=1, blocks=2))
     held = holdings(lines, lambda line: (line[0], line[2]))
     common, count = held.T @ held, held.sum(axis=0)
     # Baskets of one item say nothing of pairs but count among all.

@@ -6,14 +6,21 @@ from shoprec.retrieval.neighbours import NeighbourSettings
 from shoprec.settings import Settings
 
 
+class BasketNeighbourSettings(NeighbourSettings):
+    """How common baskets become neighbours."""
+
+    neighbours: int = Field(40, ge=1, le=1000, description="neighbours kept for an item")
+    min_support: int = Field(4, ge=1, le=1_000_000, description="baskets looked at that must hold both items")
+    shrink: float = Field(2.0, ge=0, le=1e6, description="added below the line, baskets")
+    max_items: int = Field(100, ge=2, le=100_000, description="items that a basket keeps, the latest first")
+    max_holders: int = Field(100_000, ge=10, le=10_000_000, description="baskets of an item that are looked at, about")
+
+
 class ItemNeighboursConfig(Settings):
     """Settings of both kinds of neighbours."""
 
     similar: NeighbourSettings = Field(NeighbourSettings(), description="holders are users")
-    bought_together: NeighbourSettings = Field(
-        NeighbourSettings(neighbours=40, min_support=4, shrink=2.0, max_items=100, max_holders=100_000),
-        description="holders are baskets",
-    )
+    bought_together: BasketNeighbourSettings = Field(BasketNeighbourSettings(), description="holders are baskets")
 
 
 class ItemKnnConfig(Settings):
