@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from py4j.java_gateway import java_import
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -23,6 +24,9 @@ DELTA = {
 
 #: Settings that the results depend on, the same everywhere.
 RESULTS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+
+#: Java classes that PySpark asks for by their bare names at nearly every call.
+NAMED = ("org.apache.spark.api.python.PythonUtils", "org.apache.spark.sql.api.python.PythonSQLUtils")
 
 
 def open_session(env: Env) -> tuple[SparkSession, bool]:
@@ -52,9 +56,21 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
     for key, value in {**told, **DELTA, **RESULTS}.items():
         builder = builder.config(key, value)
     try:
-        return builder.getOrCreate(), True
+        session = builder.getOrCreate()
     except PySparkException as error:
         raise ConfigError(f"Spark did not start: {error} — see the lines above") from error
+    name_classes(session)
+    return session, True
+
+
+def name_classes(spark: SparkSession) -> None:
+    """Say in which packages the classes of ``NAMED`` are.
+
+    Untold, each call looks for them in up to six packages first, and for each of those through every jar: half a
+    millisecond.
+    """
+    for name in NAMED:
+        java_import(spark.sparkContext._jvm, name)
 
 
 def _quiet_pyspark() -> None:
