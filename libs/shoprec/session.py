@@ -67,10 +67,14 @@ def name_classes(spark: SparkSession) -> None:
     """Say in which packages the classes of ``NAMED`` are.
 
     Untold, each call looks for them in up to six packages first, and for each of those through every jar: half a
-    millisecond.
+    millisecond. Where there is no context to tell (Spark Connect), nothing is done.
     """
+    try:
+        jvm = spark.sparkContext._jvm
+    except PySparkException:
+        return
     for name in NAMED:
-        java_import(spark.sparkContext._jvm, name)
+        java_import(jvm, name)
 
 
 def _quiet_pyspark() -> None:

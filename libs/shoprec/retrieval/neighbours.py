@@ -133,7 +133,7 @@ def _multiply(
     own_lengths = np.add.reduceat(own, np.cumsum(lengths) - lengths, dtype=np.int64)
     own_items, own_place = np.unique(items[own], return_inverse=True)
     block = _incidence(own_lengths, own_place, len(own_items)).T.tocsr()
-    del parts, items, place, blocks, own, own_place
+    del table, parts, items, place, blocks, own, own_place
     for start, stop in _slices(block @ lengths):
         common = (block[start:stop] @ everything).tocsr()
         at = np.searchsorted(known, own_items[start:stop])
