@@ -14,7 +14,7 @@ from shoprec.models.als import kernels
 WIDTH, OTHERS = 7, 60
 
 
-def drawn(lengths, seed=0):
+def drawn(lengths, seed=0, width=WIDTH):
     """Rows of so many entries: where they end, their places, c - 1, the vectors, their Gram matrix, ridges."""
     draw = np.random.default_rng(seed)
     places = np.concatenate(
@@ -23,7 +23,7 @@ def drawn(lengths, seed=0):
             for length in lengths
         ]
     ).astype(np.int32)
-    vectors = draw.normal(0, 0.3, (OTHERS, WIDTH)).astype(np.float32)
+    vectors = draw.normal(0, 0.3, (OTHERS, width)).astype(np.float32)
     excess = draw.uniform(0.5, 9, len(places)).astype(np.float32)
     ridges = (0.1 * np.maximum(lengths, 1)).astype(np.float32)
     return np.cumsum(lengths), places, excess, vectors, vectors.T @ vectors, ridges
@@ -118,9 +118,8 @@ print(kernels.__file__, left.tolist(), right.tolist())
 """
 
 
-@pytest.mark.parametrize("name", ["shoprec.whl", "shoprec.zip"])
-def test_they_compile_in_a_wheel_on_the_path_and_leave_nothing_behind(tmp_path, name):
-    wheel, package = tmp_path / name, Path(kernels.__file__).parents[2]
+def test_they_compile_in_a_wheel_on_the_path_and_leave_nothing_behind(tmp_path):
+    wheel, package = tmp_path / "shoprec.whl", Path(kernels.__file__).parents[2]
     with zipfile.ZipFile(wheel, "w") as made:
         for module in ("__init__.py", "models/__init__.py", "models/als/__init__.py", "models/als/kernels.py"):
             made.write(package / module, f"shoprec/{module}")
@@ -128,12 +127,35 @@ def test_they_compile_in_a_wheel_on_the_path_and_leave_nothing_behind(tmp_path, 
     home.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(wheel), "HOME": str(home)}
     environment.pop("XDG_CACHE_HOME", None)
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.split(maxsplit=1) == [
+    assert told(PROGRAM, environment).split(maxsplit=1) == [
         f"{wheel}/shoprec/models/als/kernels.py",
         "[[[1.0, 0.0], [0.0, 1.0]]] [[2.0, 2.0]]\n",
     ]
     assert list(home.rglob("*")) == [], "nothing may be left in the home folder"
+
+
+STEPS = """
+import numpy as np
+from shoprec.models.als import kernels
+from tests.models.als.test_kernels import LENGTHS, drawn
+
+# So wide that sums are taken many numbers at a time, in an order that depends on the machine code.
+solved = np.full((len(LENGTHS), 32), 0.1, np.float32)
+kernels.conjugate(*drawn(LENGTHS, width=32), 3, solved)
+print(sum(kernels.conjugate.stats.cache_hits.values()), solved.tobytes().hex())
+"""
+
+
+def test_the_process_that_compiles_computes_the_bits_of_those_that_load(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    compiled, loaded = (told(STEPS, environment).split() for _ in range(2))
+    assert (compiled[0], loaded[0]) == ("0", "1")
+    assert compiled[1] == loaded[1]
+
+
+def told(program, environment):
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout

@@ -26,11 +26,18 @@ LEAST_REST = 1e-7
 GATHERED, TOGETHER = 1024, 64
 
 
+_OPTIONS = {"fastmath": True, "error_model": "numpy", "nogil": True}
+
+#: A function of the kernels. Within them always: called, it would be another machine code, with sums in another order,
+#: in the process that compiled it than in those that load what it kept.
+_helper = numba.njit(forceinline=True, **_OPTIONS)
+
+
 def _compiled(function: Callable) -> Callable:
     # What is compiled is kept beside this file. In a wheel or zip on the path of a cluster's workers there is no such
     # place, and numba would keep it in somebody's home: there each worker compiles its own.
     kept = os.access(Path(__file__).parent, os.W_OK)
-    return numba.njit(cache=kept, fastmath=True, error_model="numpy", nogil=True)(function)
+    return numba.njit(cache=kept, **_OPTIONS)(function)
 
 
 @_compiled
@@ -102,14 +109,14 @@ def sums(ends_R, columns_E, excess_E, vectors_NF, left_RFF, right_RF):  # noqa: 
         first = last
 
 
-@_compiled
+@_helper
 def _room(width, dtype):  # noqa: ANN001, ANN202
     """Where a row is worked at: entries' vectors, their product, and both sides of its equations."""
     square = width, width
     return np.empty((GATHERED, width), dtype), np.empty(square, dtype), np.empty(square, dtype), np.empty(width, dtype)
 
 
-@_compiled
+@_helper
 def _gather(columns_C, excess_C, vectors_NF, gathered_GF, right_F):  # noqa: ANN001, ANN202
     """The entries' vectors, each times the root of c - 1; and their share of the right-hand side."""
     for at in range(len(columns_C)):
@@ -121,7 +128,7 @@ def _gather(columns_C, excess_C, vectors_NF, gathered_GF, right_F):  # noqa: ANN
             right_F[f] += confidence * vector_F[f]
 
 
-@_compiled
+@_helper
 def _normal(columns_C, excess_C, vectors_NF, gathered_GF, product_FF, left_FF, right_F):  # noqa: ANN001, ANN202
     for start in range(0, len(columns_C), GATHERED):
         some = slice(start, start + GATHERED)
@@ -133,7 +140,7 @@ def _normal(columns_C, excess_C, vectors_NF, gathered_GF, product_FF, left_FF, r
                 left_FF[f, g] += product_FF[f, g]
 
 
-@_compiled
+@_helper
 def _solve(left_FF, right_F, solved_F):  # noqa: ANN001, ANN202
     lower_FF = np.linalg.cholesky(left_FF)
     width = len(right_F)
@@ -148,7 +155,7 @@ def _solve(left_FF, right_F, solved_F):  # noqa: ANN001, ANN202
             solved_F[g] -= lower_FF[f, g] * solved_F[f]
 
 
-@_compiled
+@_helper
 def _descend(left_FF, own_GF, held_T, ridge_T, right_TF, steps, solved_TF):  # noqa: ANN001, ANN202
     """Conjugate gradient for (``left_FF`` + ridge + own'own) x = right, of some rows.
 
@@ -180,7 +187,7 @@ def _descend(left_FF, own_GF, held_T, ridge_T, right_TF, steps, solved_TF):  # n
                 way_TF[at, f] = rest_TF[at, f] + size / before * way_TF[at, f]
 
 
-@_compiled
+@_helper
 def _times(left_FF, own_GF, held_T, ridge_T, vectors_TF, product_TF):  # noqa: ANN001, ANN202
     np.dot(vectors_TF, left_FF, product_TF)
     width = len(left_FF)
