@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from threading import Barrier
+from types import SimpleNamespace
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from shoprec.context import Job, JobContext
 from shoprec.contracts import Column, Table, Write
 from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.gold_runs import RUNS
@@ -105,6 +107,30 @@ def test_wrong_columns_are_refused_before_anything_is_written(
         lake.replace(spark.createDataFrame([], schema), STOCK, shelf="a")
     assert words in str(refused.value)
     assert lake.version(STOCK) == 0
+
+
+def test_the_version_is_the_same_where_only_the_history_tells_it(
+    lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.ensure([STOCK])
+    lake.replace(stock(spark, ("x", 1, 1.0)), STOCK, shelf="a")
+    another = Lake(spark, lake.tables)
+    another.replace(stock(spark, ("y", 1, 1.0)), STOCK, shelf="b")
+    assert lake.version(STOCK) == 2
+    delta = lake._delta(STOCK)
+    monkeypatch.setattr(lake, "_delta", lambda table: SimpleNamespace(history=delta.history))
+    assert lake.version(STOCK) == 2
+
+
+def test_a_job_tells_the_version_that_it_read_and_that_it_wrote(lake: Lake, spark: SparkSession) -> None:
+    lake.ensure([LEVELS])
+    lake.merge(stock(spark, ("x", 1, 1.0)), LEVELS)
+    job = JobContext(Job("count", "count anew", print), SimpleNamespace(), lake, DAY, "run")
+    job.read(LEVELS)
+    job.write(stock(spark, ("x", 2, 1.0)), LEVELS)
+    job.read(LEVELS)
+    assert job.versions_read == {"levels": 1}
+    assert [(written.table, written.version) for written in job.written] == [("levels", 2)]
 
 
 def test_a_merge_updates_equal_keys_and_repeats_change_nothing(lake: Lake, spark: SparkSession) -> None:

@@ -47,7 +47,7 @@ class JobContext:
     as_of: date
     run_id: str
     detail: dict[str, Any] = field(default_factory=dict)
-    read_tables: dict[str, Table] = field(default_factory=dict)
+    versions_read: dict[str, int] = field(default_factory=dict)
     written: list[Written] = field(default_factory=list)
 
     @property
@@ -96,11 +96,9 @@ class JobContext:
 
         :raises ConfigError: no interaction was known before the as-of date
         """
-        self.read_tables[table.name] = table
-        if table.layer == "gold":
-            return self._gold(table, where)
-        rows = self.lake.read(table, **where)
-        if "known_at" not in table.names:
+        rows = self._gold(table, where) if table.layer == "gold" else self.lake.read(table, **where)
+        self._note_version(table.name, table)
+        if table.layer == "gold" or "known_at" not in table.names:
             return rows
         rows = known_before(rows, self.as_of)
         if table is INTERACTIONS and not self._has_history:
@@ -113,8 +111,9 @@ class JobContext:
     def read_bronze(self, dataset: str) -> DataFrame:
         """All rows of a bronze dataset, with the columns that say where each came from."""
         table = bronze_table(dataset)
-        self.read_tables[f"bronze.{dataset}"] = table
-        return self.lake.read(table)
+        rows = self.lake.read(table)
+        self._note_version(f"bronze.{dataset}", table)
+        return rows
 
     def rows_in(self, table: Table) -> int:
         """How many rows ``table`` holds, whenever they were known."""
@@ -136,6 +135,11 @@ class JobContext:
             written = replace(rows, table, **values)
         self.written.append(written)
         return written.rows
+
+    def _note_version(self, name: str, table: Table) -> None:
+        # As it was when first read: the job may write to it later.
+        if name not in self.versions_read:
+            self.versions_read[name] = self.lake.version(table)
 
     def _gold(self, table: Table, where: dict[str, Any]) -> DataFrame:
         run = {"as_of": self.as_of, "run_id": self.run_id}

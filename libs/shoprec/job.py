@@ -80,13 +80,12 @@ def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str)
     started = datetime.now(UTC)
     with measured() as usage:
         job.run(context)
-    versions = {name: lake.version(table) for name, table in context.read_tables.items()}
     row = {
         "run_id": run_id,
         "job": job.name,
         "as_of": as_of,
         "settings_hash": told.job_digest(job.name),
-        "versions_read": _json(versions),
+        "versions_read": _json(context.versions_read),
         "versions_written": _json({w.table: w.version for w in context.written}),
         "rows_written": _json(rows_by_table(context.written)),
         "detail": _json({"settings": told.decisive(job.name), **context.detail}),

@@ -16,7 +16,7 @@ from delta.exceptions import (
     ConcurrentTransactionException,
     ConcurrentWriteException,
 )
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -158,7 +158,12 @@ class Lake:
 
     def version(self, table: Table) -> int:
         """The number of the table's latest commit."""
-        return self._delta(table).history(1).select("version").first()["version"]
+        delta = self._delta(table)
+        try:
+            # As Delta, which has just looked, holds it; to read the history takes a query.
+            return delta._jdt.deltaLog().unsafeVolatileSnapshot().version()
+        except (AttributeError, Py4JError):  # a session without a JVM, or another Delta
+            return delta.history(1).select("version").first()["version"]
 
     def _delta(self, table: Table) -> DeltaTable:
         where = self.location(table)
