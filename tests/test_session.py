@@ -8,5 +8,7 @@ from shoprec.session import NAMED
 
 @pytest.mark.parametrize("name", NAMED)
 def test_pyspark_finds_its_classes_where_they_are_said_to_be(spark: SparkSession, name: str) -> None:
-    found = getattr(spark.sparkContext._jvm, name.rpartition(".")[2])
-    assert found._fqn == name
+    jvm = spark.sparkContext._jvm
+    for asked in (name, name.rpartition(".")[2]):
+        assert vars(jvm)[asked] is getattr(jvm, asked)
+        assert getattr(jvm, asked)._fqn == name

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from py4j.java_gateway import java_import
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -25,8 +24,12 @@ DELTA = {
 #: Settings that the results depend on, the same everywhere.
 RESULTS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 
-#: Java classes that PySpark asks for by their bare names at nearly every call.
-NAMED = ("org.apache.spark.api.python.PythonUtils", "org.apache.spark.sql.api.python.PythonSQLUtils")
+#: Java classes that PySpark asks for at nearly every call.
+NAMED = (
+    "org.apache.spark.api.python.PythonUtils",
+    "org.apache.spark.sql.api.python.PythonSQLUtils",
+    "org.apache.spark.sql.functions",
+)
 
 
 def open_session(env: Env) -> tuple[SparkSession, bool]:
@@ -64,17 +67,19 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
 
 
 def name_classes(spark: SparkSession) -> None:
-    """Say in which packages the classes of ``NAMED`` are.
+    """Keep the classes of ``NAMED`` where PySpark asks for them, by their bare names or whole ones.
 
-    Untold, each call looks for them in up to six packages first, and for each of those through every jar: half a
-    millisecond. Where there is no context to tell (Spark Connect), nothing is done.
+    Unkept, each call asks the JVM, which looks for a bare name through every jar: up to a millisecond. Where there is
+    no context to tell (Spark Connect), nothing is done.
     """
     try:
         jvm = spark.sparkContext._jvm
     except PySparkException:
         return
     for name in NAMED:
-        java_import(jvm, name)
+        kept = getattr(jvm, name)
+        for asked in (name, name.rpartition(".")[2]):
+            setattr(jvm, asked, kept)
 
 
 def _quiet_pyspark() -> None:
