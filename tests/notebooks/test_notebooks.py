@@ -41,7 +41,6 @@ def test_it_loads_calls_and_plots_and_nothing_else(name):
             assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, logic)], cell.source
 
 
-@pytest.mark.timeout(900)  # the small run counts in the test that asks for it first
 @pytest.mark.parametrize("name", SHOWN)
 def test_it_runs_on_a_published_run(name, small_run: SmallRun):
     client = NotebookClient(read(name), timeout=300, kernel_name="python3")
