@@ -82,7 +82,7 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
 def _warn_of_missing_days(job: JobContext) -> None:
     """Say so where the end of the horizon was not taken in: what was bought then counts as not bought."""
     # Of the whole lake: the days of what was known late are there.
-    last = last_purchase(job.lake.read(INTERACTIONS), job.as_of)
+    last = last_purchase(job.read_all(INTERACTIONS), job.as_of)
     missing = (job.as_of - last).days - 1
     if missing > MOST_CLOSED_DAYS:
         job.progress(

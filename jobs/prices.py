@@ -15,7 +15,7 @@ def run(job: JobContext) -> None:
     if take_in(job, PRICES, partial(standing_versions, table=PRICES)):
         return
     # The truth of all dates is made here: not only what was known before this run's date.
-    purchases = job.lake.read(INTERACTIONS)
+    purchases = job.read_all(INTERACTIONS)
     with reused(prices_from_purchases(purchases, job.shop.time_zone, job.shop.price_known_after)) as prices:
         job.write(prices, PRICES)
 

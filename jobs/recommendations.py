@@ -41,7 +41,7 @@ def run(job: JobContext) -> None:
     users = job.read(USER_INDEX, as_of=earlier)
     some = learnt_from(users, job.seed, settings)
     with holding() as hold:
-        told = hold(histories(job.lake.read(INTERACTIONS), job.as_of))
+        told = hold(histories(job.read_all(INTERACTIONS), job.as_of))
         facts = hold(_facts(job, told, hold))
         rows = hold(habits(told, facts, catalogue(items), some, Habits(periods, job.horizon, 2 * settings.k)))
         known = fit_known(rows, job.seed, settings, job.progress)

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from shoprec.lake import Lake
-from shoprec.session import name_classes
+from shoprec.session import keep_classes
 from tests.light_spark import JVM, PLAIN
 from tests.small_run import small_run
 
@@ -56,7 +56,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.log.level", "ERROR")
         .getOrCreate()
     )
-    name_classes(session)
+    keep_classes(session)
     yield session
     session.stop()
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
+from delta import DeltaTable
+from deltalake import write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 
 from shoprec.context import Job, JobContext
@@ -38,6 +41,12 @@ LEVELS = Table("silver", "levels", "one item", STOCK.columns[1:], ("item",), Wri
 
 def stock(spark: SparkSession, *rows: tuple) -> DataFrame:
     return spark.createDataFrame(list(rows), "item string, count int, weight double")
+
+
+def commit_elsewhere(path: str) -> None:
+    """A commit that Spark's own Delta does not see being made."""
+    rows = pa.table({"shelf": ["c"], "item": ["w"], "count": pa.array([1], pa.int32()), "weight": [1.0]})
+    write_deltalake(path, rows, mode="append")
 
 
 def content(lake: Lake, table: Table = STOCK) -> set[tuple]:
@@ -109,17 +118,27 @@ def test_wrong_columns_are_refused_before_anything_is_written(
     assert lake.version(STOCK) == 0
 
 
-def test_the_version_is_the_same_where_only_the_history_tells_it(
+def test_the_version_is_that_of_any_commit_and_takes_no_query(
     lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.ensure([STOCK])
     lake.replace(stock(spark, ("x", 1, 1.0)), STOCK, shelf="a")
-    another = Lake(spark, lake.tables)
-    another.replace(stock(spark, ("y", 1, 1.0)), STOCK, shelf="b")
-    assert lake.version(STOCK) == 2
-    delta = lake._delta(STOCK)
-    monkeypatch.setattr(lake, "_delta", lambda table: SimpleNamespace(history=delta.history))
-    assert lake.version(STOCK) == 2
+    assert lake.version(STOCK) == 1
+    commit_elsewhere(lake.location(STOCK))
+    with monkeypatch.context() as patched:
+        patched.setattr(DeltaTable, "history", None)
+        assert lake.version(STOCK) == 2
+
+
+@pytest.mark.parametrize("other", ["no_jvm", "another_delta"])
+def test_where_delta_does_not_tell_its_version_the_history_does(
+    lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    lake.ensure([STOCK])
+    commit_elsewhere(lake.location(STOCK))
+    history, lacking = lake._delta(STOCK).history, {"another_delta": {"_jdt": spark._jsparkSession}}.get(other, {})
+    monkeypatch.setattr(lake, "_delta", lambda table: SimpleNamespace(history=history, **lacking))
+    assert lake.version(STOCK) == 1
 
 
 def test_a_job_tells_the_version_that_it_read_and_that_it_wrote(lake: Lake, spark: SparkSession) -> None:
@@ -211,6 +230,9 @@ def test_a_lake_in_a_catalog(spark: SparkSession) -> None:
         lake.replace(stock(spark, ("y", 2, None)), STOCK, shelf="b")
         lake.replace(stock(spark, ("z", 3, 2.0)), STOCK, shelf="a")
         assert content(lake) == {("a", "z", 3, 2.0), ("b", "y", 2, None)}
+        assert lake.version(STOCK) == 3
+        commit_elsewhere(lake._delta(STOCK).detail().first()["location"].removeprefix("file:"))
+        assert lake.version(STOCK) == 4
         lake.merge(stock(spark, ("x", 1, 1.0)), LEVELS)
         lake.merge(stock(spark, ("x", 2, 1.0)), LEVELS)
         assert content(lake, LEVELS) == {("x", 2, 1.0)}

@@ -108,6 +108,12 @@ class JobContext:
             )
         return rows
 
+    def read_all(self, table: Table) -> DataFrame:
+        """All rows of a silver table, whenever they were known: for what sees to that itself."""
+        rows = self.lake.read(table)
+        self._note_version(table.name, table)
+        return rows
+
     def read_bronze(self, dataset: str) -> DataFrame:
         """All rows of a bronze dataset, with the columns that say where each came from."""
         table = bronze_table(dataset)
@@ -137,7 +143,8 @@ class JobContext:
         return written.rows
 
     def _note_version(self, name: str, table: Table) -> None:
-        # As it was when first read: the job may write to it later.
+        # That which stands when the job first asks: it may write to what it reads. Spark reads what stands when a query
+        # begins, which another job's commit may have made newer.
         if name not in self.versions_read:
             self.versions_read[name] = self.lake.version(table)
 

@@ -160,7 +160,7 @@ class Lake:
         """The number of the table's latest commit."""
         delta = self._delta(table)
         try:
-            # As Delta, which has just looked, holds it; to read the history takes a query.
+            # As Delta holds it, which has looked when it was asked for the table; to read the history takes a query.
             return delta._jdt.deltaLog().unsafeVolatileSnapshot().version()
         except (AttributeError, Py4JError):  # a session without a JVM, or another Delta
             return delta.history(1).select("version").first()["version"]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from py4j.java_gateway import JavaClass
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -25,7 +26,7 @@ DELTA = {
 RESULTS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 
 #: Java classes that PySpark asks for at nearly every call.
-NAMED = (
+KEPT = (
     "org.apache.spark.api.python.PythonUtils",
     "org.apache.spark.sql.api.python.PythonSQLUtils",
     "org.apache.spark.sql.functions",
@@ -62,12 +63,12 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
         session = builder.getOrCreate()
     except PySparkException as error:
         raise ConfigError(f"Spark did not start: {error} — see the lines above") from error
-    name_classes(session)
+    keep_classes(session)
     return session, True
 
 
-def name_classes(spark: SparkSession) -> None:
-    """Keep the classes of ``NAMED`` where PySpark asks for them, by their bare names or whole ones.
+def keep_classes(spark: SparkSession) -> None:
+    """Keep the classes of ``KEPT`` where PySpark asks for them, by their bare names or whole ones.
 
     Unkept, each call asks the JVM, which looks for a bare name through every jar: up to a millisecond. Where there is
     no context to tell (Spark Connect), nothing is done.
@@ -76,10 +77,12 @@ def name_classes(spark: SparkSession) -> None:
         jvm = spark.sparkContext._jvm
     except PySparkException:
         return
-    for name in NAMED:
+    for name in KEPT:
         kept = getattr(jvm, name)
-        for asked in (name, name.rpartition(".")[2]):
-            setattr(jvm, asked, kept)
+        # What another PySpark has elsewhere is taken for a package.
+        if isinstance(kept, JavaClass):
+            for asked in (name, name.rpartition(".")[2]):
+                setattr(jvm, asked, kept)
 
 
 def _quiet_pyspark() -> None:

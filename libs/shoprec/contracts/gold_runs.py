@@ -40,8 +40,8 @@ JOB_RUNS = Table(
         Column(
             "settings_hash", "string", "hash of shop, settings, code and where the job puts what it makes; equal: done"
         ),
-        Column("versions_read", "string", "JSON: table -> version read"),
-        Column("versions_written", "string", "JSON: table -> version written"),
+        Column("versions_read", "string", "JSON: table -> its version when the job first asked for it"),
+        Column("versions_written", "string", "JSON: table -> its version once the job had written"),
         Column("rows_written", "string", "JSON: table -> rows written"),
         Column("detail", "string", "JSON: what the job has to say, e.g. figures of training", wall_clock=True),
         Column("started_at", "timestamp", "UTC", wall_clock=True),
