@@ -1,5 +1,6 @@
 """Features and labels: point in time, nothing for what is unknown, and one row a candidate."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -54,14 +55,19 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
     return candidates, index, profiles, items
 
 
-def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], dict]:
+def made_of(tables: tuple, interactions: DataFrame) -> DataFrame:
     candidates, index, profiles, items = tables
     matched = candidates.select("user_id", "item_id", F.lit(0.5).cast("float").alias("match_als")).distinct()
     odds = candidates.select("user_id", "item_id", F.lit(0.75).alias("odds")).where("item_id = 'bread'").distinct()
     paired = pairs(candidates, matched, bought(histories(interactions, DAY), 0, 60.0), odds, SOURCES)
     facts = items.select("item_id", *(F.lit(0.5).alias(name) for name in FACT_COLUMNS)).where("item_id <> 'jam'")
     rows = pair_rows(paired, index, profiles, items, facts)
-    return {(row["user_id"], row["item_id"]): row.asDict() for row in features(rows, SOURCES).collect()}
+    return features(rows, SOURCES)
+
+
+def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], dict]:
+    rows = made_of(tables, interactions).collect()
+    return {(row["user_id"], row["item_id"]): row.asDict() for row in rows}
 
 
 BEFORE = (
@@ -74,6 +80,30 @@ BEFORE = (
 @pytest.fixture(scope="module")
 def made(spark: SparkSession, tables: tuple) -> dict[tuple[str, str], dict]:
     return collected(tables, events(spark, *BEFORE))
+
+
+@pytest.fixture
+def told_alone(spark: SparkSession) -> Iterator[None]:
+    """Spark sends to all tasks what it is told to send, and nothing because it is small."""
+    spark.conf.set("spark.sql.autoBroadcastJoinThreshold", "-1")
+    yield
+    spark.conf.unset("spark.sql.autoBroadcastJoinThreshold")
+
+
+@pytest.mark.usefixtures("told_alone")
+def test_pairs_stay_with_their_users_where_items_are_few(
+    spark: SparkSession, tables: tuple, made: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = shuffles(made_of(tables, events(spark, *BEFORE)))
+    monkeypatch.setattr("shoprec.ranking.features.MOST_SENT", 0)
+    many = made_of(tables, events(spark, *BEFORE))
+    # To their items, and back.
+    assert shuffles(many) == few + 2
+    assert {(row["user_id"], row["item_id"]): row.asDict() for row in many.collect()} == made
+
+
+def shuffles(rows: DataFrame) -> int:
+    return rows._jdf.queryExecution().executedPlan().toString().count("Exchange hashpartitioning")
 
 
 def test_one_row_a_candidate(made: dict) -> None:

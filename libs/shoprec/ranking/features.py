@@ -12,6 +12,10 @@ from shoprec.moments import midnight
 from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
 from shoprec.ranking.surroundings import KEYS, of_whole_users, surround
 
+#: Items whose facts, some 600 bytes each, are sent to all tasks: the pairs then stay with their users. Those of more
+#: are brought together with the pairs by item, and the wide rows that come of it by user again.
+MOST_SENT = 1 << 17
+
 
 def matched_by(sources: Sequence[str]) -> tuple[str, ...]:
     """The models of ``sources`` that say of every candidate, whoever proposed it, how well it matches the user."""
@@ -61,6 +65,8 @@ def pair_rows(
     columns = [F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS]
     more = facts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FACT_COLUMNS))
     told = catalogue(items, *columns).join(more, on="item_id", how="left")
+    if items.count() <= MOST_SENT:
+        told = F.broadcast(told)
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
     users = user_index.select("user_id", "market").join(known, on="user_id", how="left")
     return (

@@ -38,8 +38,10 @@ def pairs(
     }
     alone = [name for name in (*matched.columns, *BOUGHT, "pair_odds") if name not in ("user_id", "item_id")]
     # Numbers alone are aggregated: a string among them would turn hashing into sorting.
+    # A count of its own: left to itself, Spark would make few parts of rows that are narrow here and grow wide later.
+    parts = int(both.sparkSession.conf.get("spark.sql.shuffle.partitions"))
     grouped = (
-        both.repartition("user_id")
+        both.repartition(parts, "user_id")
         .groupBy("user_id", "item_id")
         .agg(
             F.count("source").alias("proposals"),
