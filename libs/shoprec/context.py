@@ -96,9 +96,10 @@ class JobContext:
 
         :raises ConfigError: no interaction was known before the as-of date
         """
-        rows = self._gold(table, where) if table.layer == "gold" else self.lake.read(table, **where)
-        self._note_version(table.name, table)
-        if table.layer == "gold" or "known_at" not in table.names:
+        if table.layer == "gold":
+            return self._gold(table, where)
+        rows = self.read_all(table, **where)
+        if "known_at" not in table.names:
             return rows
         rows = known_before(rows, self.as_of)
         if table is INTERACTIONS and not self._has_history:
@@ -108,18 +109,21 @@ class JobContext:
             )
         return rows
 
-    def read_all(self, table: Table) -> DataFrame:
-        """All rows of a silver table, whenever they were known: for what sees to that itself."""
-        rows = self.lake.read(table)
-        self._note_version(table.name, table)
+    def read_all(self, table: Table, /, **where: Any) -> DataFrame:
+        """Rows of ``table`` whenever they were known, for what sees to that itself; its version is noted.
+
+        The version is that which stands when the job first asks: it may write to what it reads. Spark reads what stands
+        when a query begins, which another job's commit may have made newer.
+        """
+        rows = self.lake.read(table, **where)
+        name = f"bronze.{table.name}" if table.layer == "bronze" else table.name
+        if name not in self.versions_read:
+            self.versions_read[name] = self.lake.version(table)
         return rows
 
     def read_bronze(self, dataset: str) -> DataFrame:
         """All rows of a bronze dataset, with the columns that say where each came from."""
-        table = bronze_table(dataset)
-        rows = self.lake.read(table)
-        self._note_version(f"bronze.{dataset}", table)
-        return rows
+        return self.read_all(bronze_table(dataset))
 
     def rows_in(self, table: Table) -> int:
         """How many rows ``table`` holds, whenever they were known."""
@@ -142,16 +146,10 @@ class JobContext:
         self.written.append(written)
         return written.rows
 
-    def _note_version(self, name: str, table: Table) -> None:
-        # That which stands when the job first asks: it may write to what it reads. Spark reads what stands when a query
-        # begins, which another job's commit may have made newer.
-        if name not in self.versions_read:
-            self.versions_read[name] = self.lake.version(table)
-
     def _gold(self, table: Table, where: dict[str, Any]) -> DataFrame:
         run = {"as_of": self.as_of, "run_id": self.run_id}
         where = {k: v for k, v in run.items() if k in table.slice} | where
-        rows = self.lake.read(table, **where)
+        rows = self.read_all(table, **where)
         return rows.drop(*run) if set(run) <= set(table.slice) else rows
 
     @cached_property
