@@ -14,6 +14,11 @@ def as_it_is(rows: DataFrame) -> DataFrame:
     return rows
 
 
+def dealt(rows: DataFrame, *by: str) -> DataFrame:
+    """``rows`` in as many parts as a shuffle makes, however little they hold; those of equal values in one."""
+    return rows.repartition(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions")), *by)
+
+
 @contextlib.contextmanager
 def reused(rows: DataFrame, *by: str) -> Iterator[DataFrame]:
     """``rows``, computed once however many branches of a plan read them inside the block.
@@ -22,10 +27,8 @@ def reused(rows: DataFrame, *by: str) -> Iterator[DataFrame]:
 
     :param by: columns; rows of equal values come into one part, and what groups or joins by them shuffles nothing
     """
-    if by:
-        # A count of its own: left to itself, each table so held would have another number of parts.
-        rows = rows.repartition(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions")), *by)
-    kept = rows.persist()
+    # Left to itself, each table so held would have another number of parts.
+    kept = (dealt(rows, *by) if by else rows).persist()
     try:
         yield kept
     finally:

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.ranking.histories import BOUGHT
+from shoprec.reuse import dealt
 
 #: Of what was never bought, nothing was bought; its ages are unknown.
 _NONE = ("pair_days", "pair_decayed", "units", "paid")
@@ -38,10 +39,9 @@ def pairs(
     }
     alone = [name for name in (*matched.columns, *BOUGHT, "pair_odds") if name not in ("user_id", "item_id")]
     # Numbers alone are aggregated: a string among them would turn hashing into sorting.
-    # A count of its own: left to itself, Spark would make few parts of rows that are narrow here and grow wide later.
-    parts = int(both.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    # Left to itself, Spark would make few parts of rows that are narrow here and grow wide later.
     grouped = (
-        both.repartition(parts, "user_id")
+        dealt(both, "user_id")
         .groupBy("user_id", "item_id")
         .agg(
             F.count("source").alias("proposals"),
