@@ -3,7 +3,11 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from pyspark.sql import DataFrame
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+#: Parts of a shuffle where the platform chooses them for each (``auto``): as many as Spark has unless told.
+_PARTS = 200
 
 #: Rows that are read several times -> the same rows, which may be computed once.
 Hold = Callable[[DataFrame], DataFrame]
@@ -14,9 +18,15 @@ def as_it_is(rows: DataFrame) -> DataFrame:
     return rows
 
 
+def shuffle_parts(spark: SparkSession) -> int:
+    """How many parts a shuffle makes."""
+    told = spark.conf.get("spark.sql.shuffle.partitions")
+    return int(told) if told.isdecimal() else _PARTS
+
+
 def dealt(rows: DataFrame, *by: str) -> DataFrame:
     """``rows`` in as many parts as a shuffle makes, however little they hold; those of equal values in one."""
-    return rows.repartition(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions")), *by)
+    return rows.repartition(shuffle_parts(rows.sparkSession), *by)
 
 
 @contextlib.contextmanager
@@ -28,7 +38,20 @@ def reused(rows: DataFrame, *by: str) -> Iterator[DataFrame]:
     :param by: columns; rows of equal values come into one part, and what groups or joins by them shuffles nothing
     """
     # Left to itself, each table so held would have another number of parts.
-    kept = (dealt(rows, *by) if by else rows).persist()
+    with _kept(dealt(rows, *by) if by else rows, StorageLevel.MEMORY_AND_DISK_DESER) as kept:
+        yield kept
+
+
+@contextlib.contextmanager
+def on_disk(rows: DataFrame) -> Iterator[DataFrame]:
+    """As ``reused``, on the executors' disks alone: for many rows beside which training needs the memory."""
+    with _kept(rows, StorageLevel.DISK_ONLY) as kept:
+        yield kept
+
+
+@contextlib.contextmanager
+def _kept(rows: DataFrame, level: StorageLevel) -> Iterator[DataFrame]:
+    kept = rows.persist(level)
     try:
         yield kept
     finally:

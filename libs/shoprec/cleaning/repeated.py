@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.hashes import repeated
+from shoprec.reuse import reused, shuffle_parts
 
 #: Names of the columns that order deliveries, first to last.
 DELIVERY: tuple[str, ...] = ("_ingestion_id", "_file", "_row", "_occurrence")
@@ -26,12 +27,9 @@ def split(rows: DataFrame, *keys: str) -> Iterator[tuple[DataFrame, DataFrame]]:
     block and, while they are few, as in clean data, sent to all tasks; else the rows are shuffled to them.
     """
     hashed = rows.withColumn(_HASH, F.xxhash64(*keys))
-    parts = 4 * int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    several = repeated(hashed.select(_HASH), parts).persist()
-    try:
+    parts = 4 * shuffle_parts(rows.sparkSession)
+    with reused(repeated(hashed.select(_HASH), parts)) as several:
         found = F.broadcast(several) if several.count() <= _SENT else several.hint("shuffle_hash")
         single = hashed.join(found, on=_HASH, how="left_anti").drop(_HASH)
         rest = hashed.join(found, on=_HASH, how="left_semi").drop(_HASH)
         yield single, rest
-    finally:
-        several.unpersist()

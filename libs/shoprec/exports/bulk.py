@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from shoprec.errors import ContractBroken
 from shoprec.exports import files
 from shoprec.places import absolute
+from shoprec.reuse import reused
 
 MANIFEST = "manifest.json"
 
@@ -44,13 +45,10 @@ def export(
     root = absolute(out.rstrip("/"))
     version = _version(root) + 1
     files.remove(f"{root}/v{version}")
-    held = documents.persist()
-    try:
+    with reused(documents) as held:
         # Not a file for each part that a shuffle happened to make: a small shop's lists fit one.
         written = held.coalesce(max(1, math.ceil(held.count() / users_per_file)))
         entries = [one for name in formats for one in _write(written, root, f"v{version}/{name}", name, users_per_file)]
-    finally:
-        held.unpersist()
     counts = {name: _totals([e for e in entries if e["format"] == name]) for name in formats}
     if len({json.dumps(count, sort_keys=True) for count in counts.values()}) != 1:
         raise ContractBroken(f"export to {root}: the formats differ in what they hold: {counts} — export again")

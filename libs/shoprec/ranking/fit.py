@@ -1,10 +1,10 @@
 """Fitting the ranker of new items and the figures of both: cross-fitted, then on everybody."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -14,6 +14,7 @@ from shoprec.ranking.crossfit import cell, cross_fitted, ndcg, out_of_fold
 from shoprec.ranking.features import feature_names, labelled
 from shoprec.ranking.learner import ENOUGH, train, training_rows
 from shoprec.ranking.ranker import Known, Ranker, Rankers
+from shoprec.reuse import on_disk
 
 #: Depth of the gate's figure.
 GATE_DEPTH = 10
@@ -47,24 +48,22 @@ def fit(
     :raises ContractBroken: nothing to learn from
     """
     names = feature_names(settings.sources)
-    # Everything below goes over these rows several times; on disk, so that they take no heap from training.
-    rows = labelled(features, bought).persist(StorageLevel.DISK_ONLY)
     mine = F.lit(True) if known is None else F.col("pair_days") == 0
-    few = known is not None and rows.where(mine & (F.col("label") == 1)).limit(ENOUGH).count() < ENOUGH
-    taught = rows if few else rows.where(mine)
-    sample = training_rows(taught, names, seed, settings).persist(StorageLevel.DISK_ONLY)
     ranks = [f"rank_{source}" for source in settings.sources]
 
     def learn(some: DataFrame) -> Ranker:
         return Ranker(train(some, names, seed, settings, settings.new), names)
 
-    try:
+    with contextlib.ExitStack() as stack:
+        rows = stack.enter_context(on_disk(labelled(features, bought)))
+        few = known is not None and rows.where(mine & (F.col("label") == 1)).limit(ENOUGH).count() < ENOUGH
+        taught = rows if few else rows.where(mine)
+        sample = stack.enter_context(on_disk(training_rows(taught, names, seed, settings)))
         what = "all" if known is None else "new"
         progress(f"{what} items: learns {settings.folds**2} times without a part, then from all")
         *rankers, final = cross_fitted(sample, learn, settings.folds)
-        scored = out_of_fold(taught, rankers, cell(seed, settings), ("pair_days", *ranks)).persist(
-            StorageLevel.DISK_ONLY
-        )
+        unseen = out_of_fold(taught, rankers, cell(seed, settings), ("pair_days", *ranks))
+        scored = stack.enter_context(on_disk(unseen))
         slope, shift = calibration(collected(calibration_bins(scored.withColumn("part", F.lit(0))))[0])
         own = scored.where(mine).withColumn("margin", slope * F.col("margin") + shift)
         if known is not None:
@@ -74,10 +73,6 @@ def fit(
         columns = ("user_id", "item_id", "label", "margin", *ranks)
         told = own.select(*columns).unionByName(others.select(*columns))
         figures = ndcg(told, bought, settings.sources, GATE_DEPTH).first().asDict()
-        scored.unpersist()
-    finally:
-        sample.unpersist()
-        rows.unpersist()
     gate = _gate(figures)
     alone = ", ".join(f"{source} {figure:.4f}" for source, figure in gate["sources"].items())
     progress(f"ndcg@{GATE_DEPTH} {gate[f'ndcg@{GATE_DEPTH}']:.4f} out of fold; sources alone: {alone}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -25,6 +24,7 @@ from shoprec.ranking.lists import families
 from shoprec.ranking.offset import Offset, fit_offset
 from shoprec.ranking.ranker import Known, Ranker, matrix_of
 from shoprec.ranking.surroundings import codes, whole_users
+from shoprec.reuse import on_disk
 
 #: Weight of one row: half of what the best list of the user's purchases is worth at this depth, so that users count
 #: alike; users without a purchase keep a tenth.
@@ -58,16 +58,13 @@ def fit_known(habits: DataFrame, seed: int, settings: RankingConfig, progress: C
     if labelled.where("label = 1").count() < ENOUGH:
         return FittedKnown(None, habits.select("user_id", "item_id", F.lit(0.0).alias("odds")).limit(0))
     offset = fit_offset(labelled.withColumn("weight", F.lit(1.0)))
-    sample = training_rows(weighed(labelled, offset), NAMES, seed, settings).persist(StorageLevel.DISK_ONLY)
     progress(f"known items: learns from {settings.windows} periods, {settings.folds**2} times without a part, then all")
 
     def learn(some: DataFrame) -> Ranker:
         return Ranker(train(some, NAMES, seed, settings, settings.known), NAMES, offset=offset)
 
-    try:
+    with on_disk(training_rows(weighed(labelled, offset), NAMES, seed, settings)) as sample:
         *rankers, final = cross_fitted(sample, learn, settings.folds)
-    finally:
-        sample.unpersist()
     apart_scores = out_of_fold(habits.where("period = 1"), rankers, cell(seed, settings), ("trips",)).withColumn(
         "part", F.round(F.log("trips") / _TRIPS_STEP).cast("int")
     )

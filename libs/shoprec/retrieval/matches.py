@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.retrieval import arrow
+from shoprec.reuse import shuffle_parts
 
 #: Users whose pairs one task holds.
 USERS_PER_TASK = 2_048
@@ -53,7 +54,7 @@ def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequen
 
 def _tasks(pairs: DataFrame) -> int:
     users = pairs.agg(F.approx_count_distinct("user_id")).first()[0]
-    parallel = int(pairs.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    parallel = shuffle_parts(pairs.sparkSession)
     return max(1, min(parallel, users // LEAST_USERS_PER_TASK), math.ceil(users / USERS_PER_TASK))
 
 

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from shoprec.retrieval import arrow
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.ties import Hashes, id_hash
+from shoprec.reuse import shuffle_parts
 
 #: Users whose vectors and lists one task holds: some 100 MB at k = 150.
 USERS_PER_TASK = 16_384
@@ -68,7 +69,7 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
 
 def _tasks(users: DataFrame) -> int:
     count = users.count()
-    parallel = int(users.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    parallel = shuffle_parts(users.sparkSession)
     return max(1, min(parallel, math.ceil(count / LEAST_USERS_PER_TASK)), math.ceil(count / USERS_PER_TASK))
 
 

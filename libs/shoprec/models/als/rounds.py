@@ -25,7 +25,7 @@ from shoprec.models.als.blocks import Files, Vectors, first_vectors, gathered, p
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.als.solve import Doubles, Half, joint_name
 from shoprec.retrieval import arrow
-from shoprec.reuse import reused
+from shoprec.reuse import reused, shuffle_parts
 from shoprec.training.storage import Folder
 
 #: Vectors of one side that every task may read, in bytes; and how many of them for each entry of its own.
@@ -91,8 +91,8 @@ class Rounds:
 
     def _deal(self, entries: int) -> int:
         """How many blocks, and which sides take vectors by name."""
-        conf, rank = self._spark.conf, self._config.rank
-        parallel = int(conf.get("spark.default.parallelism", conf.get("spark.sql.shuffle.partitions")))
+        rank = self._config.rank
+        parallel = int(self._spark.conf.get("spark.default.parallelism", str(shuffle_parts(self._spark))))
         for most in (MOST_IN_BLOCK, min(MOST_IN_BLOCK, MOST_NAMED // (4 * rank))):
             number = blocks_for(entries, most, parallel)
             for kind, other in _OTHER.items():
