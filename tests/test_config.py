@@ -71,6 +71,7 @@ def test_environment_keys_may_be_set(shop: str) -> None:
         ("als.steps={ruonds: 4}", "there is no 'steps.ruonds'; did you mean 'rounds'?"),
         ("als.steps.rounds=4", "write --set 'als.steps={rounds: …}'"),
         ("tabels=x", "did you mean 'tables'?"),
+        ("spark={driver.memory: 1g}", "there is no such setting; give each of Spark's by its own name"),
         ("als.rank=0", "settings of job als: rank: Input should be greater than or equal to 1 .given: 0."),
         ("als.rank=many", "settings of job als: rank: Input should be a valid integer"),
         ("horizon=0", "--set: horizon: Input should be greater than or equal to 1"),

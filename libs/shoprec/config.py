@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -121,10 +121,7 @@ def _job_settings(
     known = [f"{job}.{name}" for job, model in classes.items() for name in model.model_fields]
     for key in told:
         if key not in known:
-            group, _, name = key.rpartition(".")
-            inside = f"write --set '{group}={{{name}: …}}'" if group in known else ""
-            hint = inside or nearest(key, [*known, "horizon", "seed", *Env.model_fields])
-            raise ConfigError(f"--set {key}: there is no such setting; {hint}")
+            raise ConfigError(f"--set {key}: there is no such setting; {_hint(key, known)}")
     unknown = set(shop.settings) - set(classes)
     if unknown:
         raise ConfigError(f"shop {shop.name}: settings of unknown jobs {sorted(unknown)}; known: {sorted(classes)}")
@@ -134,6 +131,15 @@ def _job_settings(
         values = {**graph.entry(job).settings, **shop.settings.get(job, {}), **own}
         typed[job] = _typed(model, values, f"settings of job {job}")
     return typed
+
+
+def _hint(key: str, known: Collection[str]) -> str:
+    group, _, name = key.rpartition(".")
+    if group in known:
+        return f"write --set '{group}={{{name}: …}}'"
+    if key == "spark":
+        return "give each of Spark's by its own name: --set spark.driver.memory=…"
+    return nearest(key, [*known, "horizon", "seed", *(name for name in Env.model_fields if name != "spark")])
 
 
 def _text(folder: str, name: str) -> str:
