@@ -15,7 +15,7 @@ from shoprec.contracts import Table, Write
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE
 from shoprec.errors import ConfigError
 from shoprec.intake.shop import Shop
-from shoprec.intake.tables import commonest_reasons
+from shoprec.intake.tables import commonest_reasons, extent_of
 from shoprec.lake import Lake, Written
 from shoprec.moments import midnight
 from shoprec.settings import Settings
@@ -49,6 +49,7 @@ class JobContext:
     detail: dict[str, Any] = field(default_factory=dict)
     versions_read: dict[str, int] = field(default_factory=dict)
     written: list[Written] = field(default_factory=list)
+    _extents: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def settings(self) -> Any:
@@ -124,6 +125,12 @@ class JobContext:
     def read_bronze(self, dataset: str) -> DataFrame:
         """All rows of a bronze dataset, with the columns that say where each came from."""
         return self.read_all(bronze_table(dataset))
+
+    def extent(self, dataset: str) -> tuple[int, int]:
+        """How many rows a bronze dataset has, and its latest ingestion (0: none); as it stood when first asked."""
+        if dataset not in self._extents:
+            self._extents[dataset] = extent_of(self.read_bronze(dataset))
+        return self._extents[dataset]
 
     def rows_in(self, table: Table) -> int:
         """How many rows ``table`` holds, whenever they were known."""

@@ -21,6 +21,8 @@ from shoprec.intake.shop import Shop, TableMapping
 from shoprec.reuse import reused
 
 ReadBronze = Callable[[str], DataFrame]
+#: Of a bronze dataset: how many rows it has, and its latest ingestion (0: none).
+Extent = Callable[[str], tuple[int, int]]
 Clean = Callable[[DataFrame], AbstractContextManager[DataFrame]]
 
 #: How the state (SQLSTATE) of an error begins that says of a value that it does not fit: "data exception".
@@ -119,6 +121,7 @@ class SilverJob(Protocol):
     rows_in: Callable[[Table], int]
     read: Callable[..., DataFrame]
     read_bronze: ReadBronze
+    extent: Extent
     write: Callable[..., int]
     progress: Callable[[str], None]
 
@@ -156,14 +159,14 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
 def _is_current(job: SilverJob, table: Table) -> bool:
     """Whether every dataset of ``table`` is in it as bronze has it now."""
     before = taken_in_before(job, table)
-    return before is not None and all(_extent(job.read_bronze(name))[1] == last for name, last in before.items())
+    return before is not None and all(job.extent(name)[1] == last for name, last in before.items())
 
 
 def taken_in_before(job: SilverJob, table: Table) -> dict[str, int] | None:
     """The latest ingestion of each dataset that ``table`` holds; None when all of it is to be made (again)."""
     before = job.read(RECONCILIATION, table=table.name).collect()
     datasets = {mapping.dataset for mapping in job.shop.mappings(table)}
-    same = {row["mapping"] for row in before} == {mapping_digest(job.shop, table, job.read_bronze)}
+    same = {row["mapping"] for row in before} == {mapping_digest(job.shop, table, job.extent)}
     # A table that somebody removed is made empty before the first job.
     same = same and job.rows_in(table) == sum(row["kept"] for row in before)
     return {row["dataset"]: row["taken_in"] for row in before} if same and len(before) == len(datasets) else None
@@ -185,10 +188,11 @@ def settle(job: SilverJob, table: Table, judged: DataFrame, refusals: DataFrame,
     :param standing: how many rows of each dataset stand in the table
     :raises ContractBroken: rows were lost or added on the way
     """
-    made = accounts(job.shop, table, judged, standing, job.read_bronze)
-    if not any(account.refused for account in made):
+    made = accounts(job.shop, table, judged, standing, job.extent)
+    told = sum(account.refused for account in made)
+    if not told:
         refusals = judged.sparkSession.createDataFrame([], refusals.schema)
-    told, written = sum(account.refused for account in made), job.write(refusals, QUARANTINE, table=table.name)
+    written = job.write(refusals, QUARANTINE, table=table.name)
     if written != told:
         raise ContractBroken(
             f"silver.quarantine got {written} rows of {table.name}, of which {told} were refused: an expression of the "
@@ -199,13 +203,11 @@ def settle(job: SilverJob, table: Table, judged: DataFrame, refusals: DataFrame,
     job.write(rows, RECONCILIATION, table=table.name)
     for account in made:
         job.progress(str(account))
-    if reasons := commonest_reasons(job.read(QUARANTINE, table=table.name), before="refused: "):
-        job.progress(reasons)
+    if told:
+        job.progress(commonest_reasons(job.read(QUARANTINE, table=table.name), before="refused: "))
 
 
-def accounts(
-    shop: Shop, table: Table, judged: DataFrame, standing: Mapping[str, int], read_bronze: ReadBronze
-) -> list[Account]:
+def accounts(shop: Shop, table: Table, judged: DataFrame, standing: Mapping[str, int], extent: Extent) -> list[Account]:
     """One account for each dataset that ``shop`` maps onto ``table``: as many entries as the YAML has mappings.
 
     :param judged: all rows with their verdicts
@@ -218,37 +220,38 @@ def accounts(
         F.count_if(F.col("_reason").isNull() & ~F.col("_passed_over")).alias("accepted"),
     )
     counted = {row["_dataset"]: row for row in verdicts.collect()}
-    digest, made = mapping_digest(shop, table, read_bronze), []
+    digest, made = mapping_digest(shop, table, extent), []
     for mapping in shop.mappings(table):
         name = mapping.dataset
-        read, taken_in = _extent(read_bronze(name))
+        read, taken_in = extent(name)
         seen = counted[name].asDict() if name in counted else {"passed_over": 0, "refused": 0, "accepted": 0}
         keeps = standing.get(name, 0)
         if read != seen["passed_over"] + seen["refused"] + seen["accepted"] or not 0 <= keeps <= seen["accepted"]:
             raise ContractBroken(
                 f"silver.{table.name}: the rows of {name} do not reconcile: {read} read, {seen}, {keeps} kept — "
-                "the mapping lost or added rows; this is a fault of the suite, please report it"
+                "files were taken in meanwhile, or the mapping lost or added rows: run the job again; if it says so "
+                "again it is a fault of the suite, please report it"
             )
         duplicate = seen["accepted"] - keeps
         made.append(Account(name, read, seen["passed_over"], seen["refused"], duplicate, keeps, taken_in, digest))
     return made
 
 
-def mapping_digest(shop: Shop, table: Table, read_bronze: ReadBronze) -> str:
+def mapping_digest(shop: Shop, table: Table, extent: Extent) -> str:
     """What decides a table beside the rows of its datasets: mappings, types, lookups' deliveries, zone and code."""
     mappings = shop.mappings(table)
     looked_up = sorted({join.dataset for mapping in mappings for join in mapping.join})
     told: Mapping[str, object] = {
         "mappings": [mapping.model_dump(mode="json") for mapping in mappings],
         "types": {name: dataset.types for name, dataset in shop.datasets.items()},
-        "lookups": {name: _extent(read_bronze(name)) for name in looked_up},
+        "lookups": {name: extent(name) for name in looked_up},
         "zone": shop.time_zone,
         "code": resources.code_digest(),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _extent(rows: DataFrame) -> tuple[int, int]:
-    """How many rows a bronze dataset has, and its latest ingestion."""
+def extent_of(rows: DataFrame) -> tuple[int, int]:
+    """How many ``rows`` of a bronze dataset there are, and their latest ingestion; 0 where there are none."""
     found = rows.agg(F.count(F.lit(1)).alias("rows"), F.max("_ingestion_id").alias("last")).first()
     return found["rows"], found["last"] or 0
