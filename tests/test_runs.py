@@ -12,6 +12,7 @@ from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, PublishConflict
 from shoprec.lake import Lake
 from shoprec.runs import latest_run, publish, published
+from tests.ready import make_ready
 
 DAY = date(2017, 10, 1)
 
@@ -23,7 +24,7 @@ def run_row(run_id: str, predecessor: str, sequence: int) -> dict:
 
 
 def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: Lake) -> None:
-    lake.ensure([RUNS])
+    make_ready(lake, [RUNS])
     publish(lake, run_row("first", "", 1))
     together = Barrier(2)
 
@@ -45,7 +46,7 @@ def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: L
 
 
 def test_the_latest_run_of_all_for_a_date_or_before_one(lake: Lake) -> None:
-    lake.ensure([RUNS])
+    make_ready(lake, [RUNS])
     assert latest_run(lake, before=DAY) is None
     days = {"a": DAY - timedelta(days=2), "b": DAY - timedelta(days=1), "c": DAY, "d": DAY + timedelta(days=1)}
     for number, (run_id, day) in enumerate(days.items(), start=1):
@@ -57,7 +58,7 @@ def test_the_latest_run_of_all_for_a_date_or_before_one(lake: Lake) -> None:
 
 
 def test_readers_see_published_runs_alone(lake: Lake, spark: SparkSession) -> None:
-    lake.ensure([RUNS, CANDIDATES])
+    make_ready(lake, [RUNS, CANDIDATES])
     rows = spark.createDataFrame(
         [("us", "u", "i", 0.5, 1)], "market string, user_id string, item_id string, score double, rank int"
     )

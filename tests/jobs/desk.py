@@ -14,6 +14,7 @@ from shoprec.contracts.core import Table
 from shoprec.intake.shop import Shop, load_shop
 from shoprec.job import load_job
 from shoprec.lake import Lake
+from tests.ready import make_ready
 
 YAML = """
 name: corner
@@ -87,7 +88,7 @@ class Desk:
     def run(self, name: str) -> JobContext:
         """Run one job, as the pipeline would; what it says is in ``said``."""
         job = load_job(name)
-        self.lake.ensure(table for table in TABLES.values() if table in (*job.reads, *job.writes))
+        make_ready(self.lake, (table for table in TABLES.values() if table in (*job.reads, *job.writes)))
         context = JobContext(job, SimpleNamespace(shop=self.shop, jobs={}), self.lake, date(2024, 3, 1), "run")
         context.progress = self.said.append
         job.run(context)

@@ -18,6 +18,7 @@ from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
 from shoprec.job import load_job
 from shoprec.lake import Lake
+from tests.ready import make_ready
 
 MADE, JUDGED, LATER = date(2024, 3, 1), date(2024, 3, 15), date(2024, 3, 29)
 RUN = "run-7"
@@ -46,7 +47,7 @@ class Lists:
 
     def __init__(self, lake: Lake, place: Path) -> None:
         self.lake, self.place = lake, place
-        lake.ensure(TABLES)
+        make_ready(lake, TABLES)
         events = [
             (str(n), _noon(at), _noon(known), "purchase", user, item, at[:7])
             for n, (user, item, at, known) in enumerate(PURCHASES)

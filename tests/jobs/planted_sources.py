@@ -23,6 +23,7 @@ from shoprec.contracts.silver import INTERACTIONS, ITEMS
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from tests.contracts.planted import AS_OF, Planted, lines, market
+from tests.ready import make_ready
 
 RUN = {"as_of": AS_OF, "run_id": "run"}
 GOLD = (USER_INDEX, ITEM_INDEX, SAMPLES, USER_EMBEDDINGS, ITEM_EMBEDDINGS, ITEM_NEIGHBOURS, CANDIDATES)
@@ -31,7 +32,7 @@ GOLD = (USER_INDEX, ITEM_INDEX, SAMPLES, USER_EMBEDDINGS, ITEM_EMBEDDINGS, ITEM_
 def planted_lake(spark: SparkSession, folder: Path) -> Lake:
     """A lake with the planted purchases, indexes and samples."""
     lake, shop = Lake(spark, str(folder / "lake")), Planted(spark)
-    lake.ensure([INTERACTIONS, ITEMS, *GOLD])
+    make_ready(lake, [INTERACTIONS, ITEMS, *GOLD])
     listed(lake, {f"i{item:03d}" for _, item, _ in lines()})
     columns = [f"{c.name} {c.type}" for c in INTERACTIONS.columns if c.name in _event(0, 0, AS_OF)]
     rows = [_event(*line) for line in lines()]

@@ -11,6 +11,7 @@ from shoprec.runs import publish
 from tests.contracts.planted import AS_OF
 from tests.jobs.embeddings import assert_written_and_repeated
 from tests.jobs.planted_sources import planted_lake, run
+from tests.ready import make_ready
 
 EARLIER = {"as_of": AS_OF - timedelta(days=7), "run_id": "earlier"}
 TABLES = {"user_id": USER_EMBEDDINGS, "item_id": ITEM_EMBEDDINGS}
@@ -26,7 +27,7 @@ def test_embeddings_of_all_that_has_samples_are_written_and_a_repeat_gives_the_s
 
 
 def test_it_goes_on_from_the_last_run_published_for_an_earlier_date(lake, capsys):
-    lake.ensure([RUNS])
+    make_ready(lake, [RUNS])
     told = {"rank": 5, "iterations": 1, "warm_start": True}
     run(lake, "als", **told)
     assert "no run with als was published for an earlier date" in capsys.readouterr().out

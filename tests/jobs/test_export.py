@@ -15,6 +15,7 @@ from shoprec.exports.bulk import verify
 from shoprec.lake import Lake
 from shoprec.runs import publish
 from tests.ranking.planted_lake import AS_OF, RUN, context, put
+from tests.ready import make_ready
 
 ROWS = [
     {"list": name, "market": "m", "user_id": user, "rank": rank, "item_id": f"i{rank}", "score": 0.5 / rank,
@@ -28,7 +29,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with six recommendations for three users and two for discovery; the run is not published yet."""
     folder = tmp_path_factory.mktemp("export-job")
     lake = Lake(spark, str(folder / "lake"))
-    lake.ensure((RECOMMENDATIONS, ITEM_FEATURES, RUNS))
+    make_ready(lake, (RECOMMENDATIONS, ITEM_FEATURES, RUNS))
     put(lake, RECOMMENDATIONS, ROWS, as_of=AS_OF, run_id=RUN)
     put(lake, ITEM_FEATURES, [{"item_id": "i1", "name": "Bread"}, {"item_id": "i2"}], as_of=AS_OF, run_id=RUN)
     return lake

@@ -12,6 +12,7 @@ from shoprec.features.config import TextSettings
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from tests.features import shop
+from tests.ready import make_ready
 
 SETTINGS = {"text_embeddings": TextSettings(encoder="hashed", tasks=1)}
 
@@ -29,7 +30,7 @@ def filled(spark, tmp_path_factory):
         PROMOTIONS: shop.promotions(spark),
     }
     gold = (USER_INDEX, ITEM_INDEX, USER_PROFILES, ITEM_FEATURES, TEXT_EMBEDDINGS, SAMPLES)
-    lake.ensure([*tables, *gold])
+    make_ready(lake, [*tables, *gold])
     for table, rows in tables.items():
         rows.write.format("delta").mode("append").save(lake.location(table))
     # Corrections that became known only on the as-of date.

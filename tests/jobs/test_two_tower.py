@@ -17,6 +17,7 @@ from shoprec.lake import Lake
 from shoprec.training.storage import Folder
 from shoprec.training.weights import read_weights
 from tests.models.two_tower.planted import ITEMS, USERS, planted, small
+from tests.ready import make_ready
 
 AS_OF = date(2024, 3, 1)
 
@@ -43,7 +44,7 @@ def whole(rows: DataFrame, table: Table) -> DataFrame:
 @pytest.fixture
 def job(lake: Lake, spark, tmp_path: Path) -> JobContext:
     two_tower = load_job("two_tower")
-    lake.ensure((*two_tower.reads, *two_tower.writes))
+    make_ready(lake, (*two_tower.reads, *two_tower.writes))
     inputs = planted(spark)
     for table in two_tower.reads:
         rows = whole(getattr(inputs, table.name), table)

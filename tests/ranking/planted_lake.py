@@ -15,6 +15,7 @@ from shoprec.exports.config import ExportConfig
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from shoprec.ranking.config import RankingConfig, Trees
+from tests.ready import make_ready
 
 AS_OF, HORIZON, RUN = date(2024, 4, 1), 14, "run-1"
 EARLIER = AS_OF - timedelta(days=HORIZON)
@@ -67,7 +68,7 @@ def purchases() -> list[tuple[str, str, date]]:
 
 def plant(lake: Lake, bought: list[tuple[str, str, date]]) -> None:
     """Write every table that the jobs read, for the as-of date and for one horizon earlier."""
-    lake.ensure({*load_job("recommendations").reads, *load_job("recommendations").writes})
+    make_ready(lake, {*load_job("recommendations").reads, *load_job("recommendations").writes})
     months = sorted({day.isoformat()[:7] for _, _, day in bought})
     for month in months:
         rows = [event(*one) for one in bought if one[2].isoformat().startswith(month)]
