@@ -67,14 +67,15 @@ def fitted(
     :return: (user_id, vector array<float>), (item_id, vector array<float>); the dot product is the score
     """
     with reused(_pairs(samples, config)) as pairs, reused(_rows(pairs, config), "block") as rows:
-        turned, vectors = np.eye(config.rank + config.oversampling), None
+        turned = np.eye(config.rank + config.oversampling)
+        held: list[DataFrame] = []  # the vectors of the last passage; while one is made, those before it too
         try:
             for _ in range(config.passes):
-                before, vectors = vectors, _passage(rows, vectors, turned, seed, config.blocks).persist()
-                turned = orthonormal(_gram(vectors, turned.shape[1]))
-                if before is not None:
-                    before.unpersist()
-            turned = turned[:, : config.rank]
+                held.append(_passage(rows, held[-1] if held else None, turned, seed, config.blocks).persist())
+                turned = orthonormal(_gram(held[-1], turned.shape[1]))
+                if len(held) > 1:
+                    held.pop(0).unpersist()
+            turned, vectors = turned[:, : config.rank], held[-1]
             items = _unpacked(vectors, turned).join(_lifts(pairs, config), on="item_idx", how="inner")
             items = items.withColumn("vector", F.transform("vector", lambda x: (x * F.col("lift")).cast("float")))
             users = _together(rows, vectors).applyInArrow(
@@ -82,7 +83,7 @@ def fitted(
             )
             yield named(users, user_index, "user"), named(items, item_index, "item")
         finally:
-            if vectors is not None:
+            for vectors in held:
                 vectors.unpersist()
 
 
