@@ -123,13 +123,16 @@ class JobContext:
         return rows
 
     def read_bronze(self, dataset: str) -> DataFrame:
-        """All rows of a bronze dataset, with the columns that say where each came from."""
-        return self.read_all(bronze_table(dataset))
+        """The rows that a bronze dataset held when this job first asked, with the columns that say where each lay.
+
+        What is taken in while the job works is left to its next run: ingestions have rising numbers.
+        """
+        return self.read_all(bronze_table(dataset)).where(F.col("_ingestion_id") <= self.extent(dataset)[1])
 
     def extent(self, dataset: str) -> tuple[int, int]:
-        """How many rows a bronze dataset has, and its latest ingestion (0: none); as it stood when first asked."""
+        """How many rows a bronze dataset held when this job first asked, and its latest ingestion (0: none)."""
         if dataset not in self._extents:
-            self._extents[dataset] = extent_of(self.read_bronze(dataset))
+            self._extents[dataset] = extent_of(self.read_all(bronze_table(dataset)))
         return self._extents[dataset]
 
     def rows_in(self, table: Table) -> int:

@@ -1,16 +1,19 @@
 """A small shop of CSV files on a lake of its own, for the jobs that take data in."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from pyspark.sql import DataFrame
 
 from shoprec.context import JobContext
 from shoprec.contracts import TABLES
 from shoprec.contracts.core import Table
+from shoprec.intake import tables
 from shoprec.intake.shop import Shop, load_shop
 from shoprec.job import load_job
 from shoprec.lake import Lake
@@ -93,6 +96,17 @@ class Desk:
         context.progress = self.said.append
         job.run(context)
         return context
+
+    def meanwhile(self, patch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+        """Have this happen once, while the next silver job works: between its write and its account of it."""
+        accounts = tables.accounts
+
+        def first(*told: Any) -> list[tables.Account]:
+            patch.undo()
+            happens()
+            return accounts(*told)
+
+        patch.setattr(tables, "accounts", first)
 
     def rows(self, table: Table, *columns: str) -> list[tuple]:
         """The rows of a table, sorted."""

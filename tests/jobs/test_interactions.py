@@ -39,6 +39,18 @@ def desk(lake: Lake, tmp_path: Path) -> Desk:
     return desk
 
 
+def test_what_arrives_while_the_first_run_works_is_taken_in_by_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late() -> None:
+        desk.deliver("3.csv", [sale("z", "2024-02-02", "u1", "tea")])
+        desk.run("ingest")
+
+    desk.meanwhile(monkeypatch, late)
+    events = [desk.run("interactions") and [key[-1] for (key,) in desk.rows(INTERACTIONS, "event_key")] for _ in "12"]
+    assert ["".join(keys) for keys in events] == ["abhk", "abhkz"]
+
+
 def files_of(desk: Desk) -> dict[str, set[str]]:
     """The data files of each month, as another reader of Delta sees them."""
     actions = DeltaTable(desk.lake.location(INTERACTIONS)).get_add_actions(flatten=True)

@@ -133,7 +133,8 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
     :param ordered: whether ``clean`` goes by the order of deliveries; if not, it is not told where rows lay
     :param values: the slice that is replaced, where the table has one
     :returns: False where the shop maps no dataset onto the table: then nothing was done
-    :raises ContractBroken: rows were lost or added on the way, or do not hold the contract; the table is as it was
+    :raises ContractBroken: the rows do not hold the contract, and the table is as it was; or rows were lost or added on
+        the way, which is seen once it is written
     """
     mapped = map_table(job.shop, table, job.read_bronze)
     if mapped is None:
@@ -196,7 +197,7 @@ def settle(job: SilverJob, table: Table, judged: DataFrame, refusals: DataFrame,
     if written != told:
         raise ContractBroken(
             f"silver.quarantine got {written} rows of {table.name}, of which {told} were refused: an expression of the "
-            "shop gives another result each time, or files were taken in meanwhile — run the job again"
+            "shop gives another result each time — write one that does not"
         )
     schema = ", ".join(f"{c.name} {c.type}" for c in RECONCILIATION.columns if c.name != "table")
     rows = judged.sparkSession.createDataFrame([astuple(account) for account in made], schema)
@@ -229,8 +230,7 @@ def accounts(shop: Shop, table: Table, judged: DataFrame, standing: Mapping[str,
         if read != seen["passed_over"] + seen["refused"] + seen["accepted"] or not 0 <= keeps <= seen["accepted"]:
             raise ContractBroken(
                 f"silver.{table.name}: the rows of {name} do not reconcile: {read} read, {seen}, {keeps} kept — "
-                "files were taken in meanwhile, or the mapping lost or added rows: run the job again; if it says so "
-                "again it is a fault of the suite, please report it"
+                "the mapping lost or added rows; this is a fault of the suite, please report it"
             )
         duplicate = seen["accepted"] - keeps
         made.append(Account(name, read, seen["passed_over"], seen["refused"], duplicate, keeps, taken_in, digest))
