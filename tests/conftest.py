@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from shoprec.lake import Lake
 from shoprec.session import keep_classes
-from tests.light_spark import JVM, PLAIN
+from tests.light_spark import JVM, ONE_TASK, PLAIN
 from tests.small_run import small_run
 
 __all__ = ["small_run"]
@@ -52,7 +52,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.python.daemon.module", "shoprec.workers")
         .config("spark.python.unix.domain.socket.enabled", "true")
-        .config(map=PLAIN)
+        .config(map=PLAIN | ONE_TASK)
         .config("spark.log.level", "ERROR")
         .getOrCreate()
     )

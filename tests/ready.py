@@ -14,7 +14,7 @@ from shoprec.lake import Lake
 
 
 def make_ready(lake: Lake, tables: Iterable[Table]) -> None:
-    """Make those of ``tables`` that a local lake lacks, as ``lake.ensure`` does."""
+    """Make those of ``tables`` that a local lake lacks."""
     pattern = _pattern(lake.spark)
     for table in tables:
         folder, made = Path(lake.location(table)), Path(pattern.location(table))
