@@ -1,4 +1,4 @@
-"""Hold a DataFrame that several readers share."""
+"""Hold a DataFrame that several readers share, and deal rows out as a shuffle does."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -100,6 +100,7 @@ def intake(reconciliation: Sequence[Row]) -> Plot | None:
         return None
 
     def draw(figure: Figure) -> None:
+        """A bar of shares for each dataset: where its rows went."""
         axes = figure.subplots()
         start = [0.0] * len(rows)
         for fate, colour in _FATES:
@@ -131,6 +132,7 @@ def job_times(job_runs: Sequence[Row]) -> Plot | None:
     days = sorted({row["as_of"] for row in runs})
 
     def draw(figure: Figure) -> None:
+        """A bar of time for each job, in a shade for each date."""
         axes = figure.subplots()
         start = dict.fromkeys(jobs, 0.0)
         for day, colour in zip(days, _shades(len(days)), strict=True):
@@ -169,6 +171,7 @@ def training(name: str, curves: Mapping[str, Any]) -> Plot | None:
     drawn = [(title, values, colour) for title, values, colour in curves_of if any(v is not None for v in values)]
 
     def draw(figure: Figure) -> None:
+        """A curve over the epochs in each of the panels."""
         for axes, (title, values, colour) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
             axes.plot(
                 epochs,

@@ -159,6 +159,7 @@ def bought(histories: DataFrame, back: int, half_life_days: float) -> DataFrame:
     """
 
     def sums(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Histories [user_id, item_id, days …] in, one row out for each that had begun ``back`` days before."""
         for batch in batches:
             rows = pa.table(batch)
             then = past(Days.of(rows.column("days")), back, 0)

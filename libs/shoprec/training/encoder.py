@@ -39,6 +39,7 @@ def encode(rows: DataFrame, keep: Sequence[str | Column], encoding: Encoding) ->
     schema = T.StructType([T.StructField(f.name, _CODED.get(f.name[:2], f.dataType)) for f in plain.schema.fields])
 
     def code(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The columns of words and figures as numbers for the model, the others as they are."""
         words = {f"w_{one.name}": pa.array(one.values, pa.string()) for one in encoding.words}
         figures = {f"n_{one.name}": one for one in encoding.numeric}
         for batch in batches:

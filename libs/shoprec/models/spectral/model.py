@@ -83,8 +83,8 @@ def fitted(
             )
             yield named(users, user_index, "user"), named(items, item_index, "item")
         finally:
-            for vectors in held:
-                vectors.unpersist()
+            for one in held:
+                one.unpersist()
 
 
 def orthonormal(gram: Matrix) -> Matrix:
