@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from threading import Barrier
 
 import pytest
-from pyspark.sql import SparkSession
 
 from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.gold_runs import RUNS
@@ -13,6 +12,7 @@ from shoprec.errors import ConfigError, PublishConflict
 from shoprec.lake import Lake
 from shoprec.runs import latest_run, publish, published
 from tests.ready import make_ready
+from tests.small_tables import add, filled, rows
 
 DAY = date(2017, 10, 1)
 
@@ -42,7 +42,7 @@ def test_of_two_runs_that_publish_at_once_one_wins_and_the_other_says_so(lake: L
     loser = {"a": "b", "b": "a"}[winner]
     assert said[winner] == "won"
     assert f"run {winner} followed first first" in said[loser]
-    assert lake.read(RUNS).count() == 2
+    assert len(rows(lake, RUNS)) == 2
 
 
 def test_the_latest_run_of_all_for_a_date_or_before_one(lake: Lake) -> None:
@@ -57,13 +57,10 @@ def test_the_latest_run_of_all_for_a_date_or_before_one(lake: Lake) -> None:
     assert latest_run(lake, before=days["a"]) is None
 
 
-def test_readers_see_published_runs_alone(lake: Lake, spark: SparkSession) -> None:
+def test_readers_see_published_runs_alone(lake: Lake) -> None:
     make_ready(lake, [RUNS, CANDIDATES])
-    rows = spark.createDataFrame(
-        [("us", "u", "i", 0.5, 1)], "market string, user_id string, item_id string, score double, rank int"
-    )
-    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="seen", source="als")
-    lake.replace(rows, CANDIDATES, as_of=DAY, run_id="unseen", source="als")
+    for run_id in ("seen", "unseen"):
+        add(lake, CANDIDATES, [filled(CANDIDATES, {"user_id": "u"})], as_of=DAY, run_id=run_id, source="als")
     with pytest.raises(ConfigError, match="no run has been published"):
         published(lake, CANDIDATES)
     publish(lake, run_row("seen", "", 1))

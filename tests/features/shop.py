@@ -128,10 +128,20 @@ def promotions(spark):
     return frame(spark, PROMOTIONS, SHELVES)
 
 
+PRICED = [price("A", "us", "2.00"), price("A", "de", "3.00"), price("B", "us", "4.50")]
+
+
 def prices(spark):
-    return frame(spark, PRICES, [price("A", "us", "2.00"), price("A", "de", "3.00"), price("B", "us", "4.50")])
+    return frame(spark, PRICES, PRICED)
+
+
+KNOWN = [
+    {
+        "user_id": "u1", "age_band": "45-54", "children": "2",
+        "valid_from": at("1970-01-01"), "known_at": at("1970-01-01"), "timeless": True,
+    }
+]  # fmt: skip
 
 
 def users(spark):
-    known = {"valid_from": at("1970-01-01"), "known_at": at("1970-01-01"), "timeless": True}
-    return frame(spark, USERS, [known | {"user_id": "u1", "age_band": "45-54", "children": "2"}])
+    return frame(spark, USERS, KNOWN)

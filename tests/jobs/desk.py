@@ -1,5 +1,6 @@
 """A small shop of CSV files on a lake of its own, for the jobs that take data in."""
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
 
 from shoprec.context import JobContext
 from shoprec.contracts import TABLES
@@ -18,6 +18,7 @@ from shoprec.intake.shop import Shop, load_shop
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from tests.ready import make_ready
+from tests.small_tables import rows
 
 YAML = """
 name: corner
@@ -72,6 +73,12 @@ class Desk:
     yaml: str = YAML
     said: list[str] = field(default_factory=list)
 
+    def copied(self, lake: Lake, folder: Path) -> "Desk":
+        """The shop as it is now, on ``lake`` and with its files below ``folder``: what is the same for many tests."""
+        shutil.copytree(self.place, folder / "raw")
+        shutil.copytree(self.lake.tables, lake.tables)
+        return Desk(lake, folder / "raw", self.yaml)
+
     def deliver(self, name: str, lines: Iterable[str], dataset: str = "sales", header: str = HEADER) -> None:
         """Put a file of sales where the shop's YAML looks for it."""
         file = self.place / dataset / name
@@ -109,6 +116,5 @@ class Desk:
         patch.setattr(tables, "accounts", first)
 
     def rows(self, table: Table, *columns: str) -> list[tuple]:
-        """The rows of a table, sorted."""
-        found: DataFrame = self.lake.read(table).select(*columns)
-        return sorted((tuple(row) for row in found.collect()), key=str)
+        """The rows of a table, sorted; ``columns`` or all."""
+        return sorted((tuple(row.values()) for row in rows(self.lake, table, *columns)), key=str)

@@ -8,6 +8,7 @@ from shoprec.contracts.gold import ITEM_EMBEDDINGS, USER_EMBEDDINGS
 from shoprec.lake import Lake
 from tests.contracts.planted import ITEMS, USERS
 from tests.jobs.planted_sources import run
+from tests.small_tables import rows
 
 
 def assert_written_and_repeated(lake: Lake, model: str, **settings: Any) -> None:
@@ -23,4 +24,4 @@ def assert_written_and_repeated(lake: Lake, model: str, **settings: Any) -> None
 def _written(lake: Lake, model: str, settings: dict[str, Any]) -> dict[str, list[float]]:
     run(lake, model, **settings)
     tables = (USER_EMBEDDINGS, "user_id"), (ITEM_EMBEDDINGS, "item_id")
-    return {row[key]: row["vector"] for table, key in tables for row in lake.read(table, model=model).collect()}
+    return {row[key]: row["vector"] for table, key in tables for row in rows(lake, table, model=model)}

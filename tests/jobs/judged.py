@@ -19,6 +19,7 @@ from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from tests.ready import make_ready
+from tests.small_tables import add
 
 MADE, JUDGED, LATER = date(2024, 3, 1), date(2024, 3, 15), date(2024, 3, 29)
 RUN = "run-7"
@@ -107,9 +108,7 @@ class Lists:
         self._add(QUARANTINE, "table dataset reason _file _row _occurrence _ingestion_id raw", [refused])
 
     def _add(self, table: Table, names: str, rows: list[tuple]) -> None:
-        types = ", ".join(f"`{name}` {table.column(name).type}" for name in names.split())
-        frame = self.lake.spark.createDataFrame(rows, types)
-        frame.write.format("delta").mode("append").save(self.lake.location(table))
+        add(self.lake, table, (dict(zip(names.split(), row, strict=True)) for row in rows))
 
     def run(self, name: str, as_of: date = JUDGED, run_id: str = RUN, **settings: object) -> JobContext:
         """Run one job, as the pipeline would."""

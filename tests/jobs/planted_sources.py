@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from shoprec.context import JobContext
 from shoprec.contracts.gold import (
@@ -24,6 +23,7 @@ from shoprec.job import load_job
 from shoprec.lake import Lake
 from tests.contracts.planted import AS_OF, Planted, lines, market
 from tests.ready import make_ready
+from tests.small_tables import add, put
 
 RUN = {"as_of": AS_OF, "run_id": "run"}
 GOLD = (USER_INDEX, ITEM_INDEX, SAMPLES, USER_EMBEDDINGS, ITEM_EMBEDDINGS, ITEM_NEIGHBOURS, CANDIDATES)
@@ -34,29 +34,20 @@ def planted_lake(spark: SparkSession, folder: Path) -> Lake:
     lake, shop = Lake(spark, str(folder / "lake")), Planted(spark)
     make_ready(lake, [INTERACTIONS, ITEMS, *GOLD])
     listed(lake, {f"i{item:03d}" for _, item, _ in lines()})
-    columns = [f"{c.name} {c.type}" for c in INTERACTIONS.columns if c.name in _event(0, 0, AS_OF)]
-    rows = [_event(*line) for line in lines()]
-    events = spark.createDataFrame([tuple(row.values()) for row in rows], ", ".join(columns))
-    missing = [c for c in INTERACTIONS.columns if c.name not in events.columns]
-    events = events.withColumns({c.name: F.lit(_FIXED.get(c.name)).cast(c.type) for c in missing})
-    events.select(*INTERACTIONS.names).write.format("delta").mode("append").save(lake.location(INTERACTIONS))
-    lines_of = F.lit(1).cast("long").alias("interactions")
-    lake.replace(shop.user_index.select("*", lines_of), USER_INDEX, **RUN)
-    lake.replace(shop.item_index.select("*", lines_of), ITEM_INDEX, **RUN)
-    samples = shop.samples.select("*", F.lit(1.0).alias("label"), F.lit(1).alias("interactions"))
-    lake.replace(samples, SAMPLES, **RUN, origin="observed")
+    add(lake, INTERACTIONS, [_FIXED | _event(*line) for line in lines()])
+    for table, known in ((USER_INDEX, shop.user_index), (ITEM_INDEX, shop.item_index)):
+        add(lake, table, known.toArrow().to_pylist(), **RUN, interactions=1)
+    add(lake, SAMPLES, shop.samples.toArrow().to_pylist(), **RUN, origin="observed", label=1.0, interactions=1)
     return lake
 
 
 def listed(lake: Lake, items: Iterable[str]) -> None:
     """Make these the catalogue."""
-    rows = lake.spark.createDataFrame([(item,) for item in items], "item_id string")
-    columns = {c.name: F.lit(_LISTED.get(c.name)).cast(c.type) for c in ITEMS.columns if c.name != "item_id"}
-    lake.replace_audited(rows.withColumns(columns).select(*ITEMS.names), ITEMS)
+    put(lake, ITEMS, [_LISTED | {"item_id": item} for item in items])
 
 
-_LISTED = {"domain": "food", "timeless": True, "valid_from": "1970-01-01", "known_at": "1970-01-01"}
-_FIXED = {"domain": "food", "source": "till", "type": "purchase", "quantity": "1"}
+_LISTED = {"domain": "food", "timeless": True, "valid_from": datetime(1970, 1, 1), "known_at": datetime(1970, 1, 1)}
+_FIXED = {"domain": "food", "source": "till", "type": "purchase", "quantity": 1}
 
 
 def _event(user: int, item: int, day: Any) -> dict[str, Any]:

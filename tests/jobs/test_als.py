@@ -12,6 +12,7 @@ from tests.contracts.planted import AS_OF
 from tests.jobs.embeddings import assert_written_and_repeated
 from tests.jobs.planted_sources import planted_lake, run
 from tests.ready import make_ready
+from tests.small_tables import add, rows
 
 EARLIER = {"as_of": AS_OF - timedelta(days=7), "run_id": "earlier"}
 TABLES = {"user_id": USER_EMBEDDINGS, "item_id": ITEM_EMBEDDINGS}
@@ -32,8 +33,7 @@ def test_it_goes_on_from_the_last_run_published_for_an_earlier_date(lake, capsys
     run(lake, "als", **told)
     assert "no run with als was published for an earlier date" in capsys.readouterr().out
     for key, table in TABLES.items():
-        rows = lake.read(table, run_id="run", model="als").select(key, "vector")
-        lake.replace(rows, table, **EARLIER, model="als")
+        add(lake, table, rows(lake, table, key, "vector", run_id="run"), **EARLIER, model="als")
     publish(lake, published())
     done = run(lake, "als", **told)
     assert "start from those of run earlier" in capsys.readouterr().out

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.silver import INTERACTIONS
 from tests.contracts.planted import AS_OF, NEWCOMER, USERS, bought_by, lines
 from tests.jobs.planted_sources import listed, planted_lake, run
+from tests.small_tables import add, rows
 
 SOURCES = {
     "als": {"new": 4, "bought": 2},
@@ -34,17 +34,17 @@ def context(lake):
 
 
 def slice_of(lake, source):
-    rows = lake.read(CANDIDATES, source=source).collect()
-    return {(r["user_id"], r["item_id"]): (r["market"], r["rank"], round(r["score"], 5)) for r in rows}
+    found = rows(lake, CANDIDATES, source=source)
+    return {(r["user_id"], r["item_id"]): (r["market"], r["rank"], round(r["score"], 5)) for r in found}
 
 
 def test_every_source_has_its_slice_and_its_time_is_noted(lake, context):
-    assert {row["source"] for row in lake.read(CANDIDATES).select("source").distinct().collect()} == set(SOURCES)
+    assert {row["source"] for row in rows(lake, CANDIDATES)} == set(SOURCES)
     assert set(context.detail["seconds"]) == set(SOURCES)
 
 
 def test_every_user_of_the_index_has_candidates(lake, context):
-    users = {row["user_id"] for row in lake.read(CANDIDATES).select("user_id").distinct().collect()}
+    users = {row["user_id"] for row in rows(lake, CANDIDATES)}
     assert users == {f"u{n:03d}" for n in range(USERS)} | {NEWCOMER}
 
 
@@ -84,9 +84,8 @@ def test_what_was_returned_in_full_is_offered_by_no_source(lake, context):
     before = {source: slice_of(lake, source) for source in SOURCES}
     user, item = next(pair for pair, (_, rank, _) in before["buy_again"].items() if rank == 1)
     assert sum((user, item) in pairs for pairs in before.values()) > 1
-    sale = lake.read(INTERACTIONS).where((F.col("user_id") == user) & (F.col("item_id") == item))
-    back = sale.withColumns({"type": F.lit("return"), "quantity": -F.col("quantity")})
-    back.write.format("delta").mode("append").save(lake.location(INTERACTIONS))
+    sold = rows(lake, INTERACTIONS, user_id=user, item_id=item)
+    add(lake, INTERACTIONS, [{**sale, "type": "return", "quantity": -sale["quantity"]} for sale in sold])
     run(lake, "candidates", sources=SOURCES)
     after = {source: slice_of(lake, source) for source in SOURCES}
     for source, pairs in before.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import SparkSession
 
 from shoprec.contracts.silver import INTERACTIONS, QUARANTINE, RECONCILIATION
 from shoprec.errors import ConfigError
@@ -14,10 +15,11 @@ from tests.jobs.desk import Desk, sale
 ACCOUNT = ("dataset", "read", "passed_over", "refused", "duplicate", "kept")
 
 
-@pytest.fixture
-def desk(lake: Lake, tmp_path: Path) -> Desk:
+@pytest.fixture(scope="module")
+def taken_in(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A shop with every kind of row in one day's file, and one delivery of the next month."""
-    desk = Desk(lake, tmp_path / "raw")
+    folder = tmp_path_factory.mktemp("interactions")
+    desk = Desk(Lake(spark, str(folder / "lake")), folder / "raw")
     desk.deliver(
         "1.csv",
         [
@@ -37,6 +39,11 @@ def desk(lake: Lake, tmp_path: Path) -> Desk:
     desk.deliver_goods()
     desk.run("ingest")
     return desk
+
+
+@pytest.fixture
+def desk(taken_in: Desk, lake: Lake, tmp_path: Path) -> Desk:
+    return taken_in.copied(lake, tmp_path)
 
 
 def test_what_arrives_while_the_first_run_works_is_taken_in_by_the_next(

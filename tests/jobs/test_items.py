@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from shoprec.contracts.silver import ITEMS, QUARANTINE, RECONCILIATION
 from shoprec.errors import ConfigError, ContractBroken
@@ -12,15 +13,21 @@ from shoprec.lake import Lake
 from tests.jobs.desk import Desk, sale
 
 
-@pytest.fixture
-def desk(lake: Lake, tmp_path: Path) -> Desk:
+@pytest.fixture(scope="module")
+def listed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """The shop with its catalogue in silver."""
-    desk = Desk(lake, tmp_path / "raw")
+    folder = tmp_path_factory.mktemp("items")
+    desk = Desk(Lake(spark, str(folder / "lake")), folder / "raw")
     desk.deliver("1.csv", [sale("a", "2024-01-01", "u1", "tea")])
     desk.deliver_goods()
     desk.run("ingest")
     desk.run("items")
     return desk
+
+
+@pytest.fixture
+def desk(listed: Desk, lake: Lake, tmp_path: Path) -> Desk:
+    return listed.copied(lake, tmp_path)
 
 
 def test_a_new_delivery_ends_the_version_before(desk: Desk) -> None:

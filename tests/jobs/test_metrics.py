@@ -12,6 +12,7 @@ from shoprec.contracts.gold import METRICS
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.job import load_job
 from shoprec.resources import job_module
+from tests import small_tables
 from tests.jobs import judged
 from tests.jobs.judged import JUDGED, LATER, MADE, RUN, Lists
 
@@ -27,9 +28,9 @@ def got(lists: Lists) -> dict[tuple, dict]:
     return rows(lists, JUDGED)
 
 
-def rows(lists: Lists, day: date) -> dict[tuple, dict]:
-    found = lists.lake.read(METRICS, as_of=day, run_id=RUN, job="metrics").collect()
-    return {(r["subject"], r["list"], r["segment"], r["metric"]): r.asDict() for r in found}
+def rows(lists: Lists, day: date, job: str = "metrics") -> dict[tuple, dict]:
+    found = small_tables.rows(lists.lake, METRICS, as_of=day, run_id=RUN, job=job)
+    return {(r["subject"], r["list"], r["segment"], r["metric"]): r for r in found}
 
 
 def test_lists_are_judged_by_hand(got: dict) -> None:
@@ -80,8 +81,7 @@ def test_each_day_of_judging_has_its_slice(lists: Lists, got: dict) -> None:
 def test_several_days_are_judged_together(lists: Lists, got: dict) -> None:
     """Three users of the first day and one of the second: the mean of four values, u2 being in it twice."""
     assert got
-    found = lists.lake.read(METRICS, as_of=LATER, run_id=RUN, job="metrics of all days").collect()
-    together = {(r["subject"], r["list"], r["segment"], r["metric"]): r for r in found}
+    together = rows(lists, LATER, "metrics of all days")
     als = together["als", "all", "all", "ndcg@10"]
     assert als["value"] == pytest.approx((1 + 1 / math.log2(3) + 1 / math.log2(4) + 1) / 4)
     assert (als["users"], als["lists_as_of"]) == (4, MADE)

@@ -1,5 +1,6 @@
 """The job recommendations, on a planted lake: lists, reasons that the purchases bear out, the gate, no future."""
 
+import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from tests.ranking.planted_lake import (
     purchases,
     put,
 )
+from tests.small_tables import rows
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,8 @@ def planted(
 
 
 def written(lake: Lake) -> list[dict]:
-    rows = lake.read(RECOMMENDATIONS, as_of=AS_OF, run_id=RUN).orderBy("list", "user_id", "rank").collect()
-    return [row.asDict() for row in rows]
+    found = rows(lake, RECOMMENDATIONS, as_of=AS_OF, run_id=RUN)
+    return sorted(found, key=operator.itemgetter("list", "user_id", "rank"))
 
 
 def test_every_user_has_whole_lists(planted: tuple) -> None:
@@ -59,9 +61,9 @@ def test_every_user_has_whole_lists(planted: tuple) -> None:
     for row in planted[3]:
         lists[row["list"], row["user_id"]].append(row)
     assert {user for name, user in lists if name == "all"} == {f"u{i}" for i in range(USERS)}
-    for rows in lists.values():
-        assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
-        assert len({row["item_id"] for row in rows}) == len(rows) <= RANKING.k
+    for own in lists.values():
+        assert [row["rank"] for row in own] == list(range(1, len(own) + 1))
+        assert len({row["item_id"] for row in own}) == len(own) <= RANKING.k
 
 
 def test_discovery_holds_nothing_that_was_bought(planted: tuple) -> None:

@@ -6,39 +6,19 @@ from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from shoprec.context import JobContext
-from shoprec.contracts import Table
-from shoprec.contracts.gold import ITEM_EMBEDDINGS, USER_EMBEDDINGS
+from shoprec.contracts.gold import ITEM_EMBEDDINGS, SAMPLES, USER_EMBEDDINGS
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from shoprec.training.storage import Folder
 from shoprec.training.weights import read_weights
 from tests.models.two_tower.planted import ITEMS, USERS, planted, small
 from tests.ready import make_ready
+from tests.small_tables import add, filled, rows
 
 AS_OF = date(2024, 3, 1)
-
-
-def whole(rows: DataFrame, table: Table) -> DataFrame:
-    """The rows with every column of the contract: what they lack is null where it may be, else empty or 0."""
-    for column in table.columns:
-        if column.name in rows.columns:
-            continue
-        if column.name == "as_of":
-            value = F.lit(AS_OF)
-        elif column.name in ("run_id", "origin"):
-            value = F.lit({"run_id": "run", "origin": "observed"}[column.name])
-        elif column.nullable:
-            value = F.lit(None)
-        elif column.type.startswith("array"):
-            value = F.array()
-        else:
-            value = F.lit("" if column.type == "string" else 0)
-        rows = rows.withColumn(column.name, value.cast(column.type))
-    return rows.select(*(F.col(column.name).cast(column.type) for column in table.columns))
+RUN = {"as_of": AS_OF, "run_id": "run"}
 
 
 @pytest.fixture
@@ -47,12 +27,12 @@ def job(lake: Lake, spark, tmp_path: Path) -> JobContext:
     make_ready(lake, (*two_tower.reads, *two_tower.writes))
     inputs = planted(spark)
     for table in two_tower.reads:
-        rows = whole(getattr(inputs, table.name), table)
-        rows.write.format("delta").mode("append").save(lake.location(table))
+        slice_ = {name: value for name, value in RUN.items() if name in table.slice}
+        add(lake, table, [filled(table, row) for row in getattr(inputs, table.name).toArrow().to_pylist()], **slice_)
     # Rows of another date and of another run are not this job's.
-    samples = whole(inputs.samples, two_tower.reads[0])
-    for other in (samples.withColumn("as_of", F.lit(date(2024, 2, 1))), samples.withColumn("run_id", F.lit("other"))):
-        other.write.format("delta").mode("append").save(lake.location(two_tower.reads[0]))
+    samples = rows(lake, SAMPLES)
+    for other in ({"as_of": date(2024, 2, 1)}, {"run_id": "other"}):
+        add(lake, SAMPLES, samples, **other)
     told = SimpleNamespace(
         shop=SimpleNamespace(name="planted"),
         jobs={"two_tower": small(epochs=3)},
@@ -65,9 +45,9 @@ def job(lake: Lake, spark, tmp_path: Path) -> JobContext:
 def test_it_writes_embeddings_weights_and_an_mlflow_run(job: JobContext, lake: Lake) -> None:
     job.job.run(job)
     for table, key, count in ((USER_EMBEDDINGS, "user_id", USERS), (ITEM_EMBEDDINGS, "item_id", ITEMS)):
-        rows = lake.read(table, as_of=AS_OF, run_id="run", model="two_tower").select(key, "vector").collect()
-        assert len({row[key] for row in rows}) == len(rows) == count
-        assert all(sum(x * x for x in row["vector"]) == pytest.approx(1, abs=1e-5) for row in rows)
+        found = rows(lake, table, as_of=AS_OF, run_id="run", model="two_tower")
+        assert len({row[key] for row in found}) == len(found) == count
+        assert all(sum(x * x for x in row["vector"]) == pytest.approx(1, abs=1e-5) for row in found)
     facts = job.detail["training"]
     assert facts["epochs"] == [1, 2, 3]
     assert facts["samples"] < 900, "samples of other runs were read"

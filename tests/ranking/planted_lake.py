@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from shoprec.context import JobContext
-from shoprec.contracts import Column, Table
+from shoprec.contracts import Table
 from shoprec.contracts.gold import CANDIDATES, ITEM_EMBEDDINGS, ITEM_NEIGHBOURS, USER_EMBEDDINGS, USER_INDEX
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.contracts.silver import INTERACTIONS, PROMOTIONS
@@ -15,7 +15,9 @@ from shoprec.exports.config import ExportConfig
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from shoprec.ranking.config import RankingConfig, Trees
+from tests import small_tables
 from tests.ready import make_ready
+from tests.small_tables import filled
 
 AS_OF, HORIZON, RUN = date(2024, 4, 1), 14, "run-1"
 EARLIER = AS_OF - timedelta(days=HORIZON)
@@ -162,22 +164,4 @@ def _top(scores: np.ndarray, size: int) -> list[dict[str, Any]]:
 
 def put(lake: Lake, table: Table, rows: list[dict[str, Any]], **values: Any) -> None:
     """Write ``rows`` as a slice; columns that a row does not name get a value that the contract allows."""
-    columns = [column for column in table.columns if column.name not in values]
-    filled = [tuple(row[c.name] if c.name in row else _filler(c) for c in columns) for row in rows]
-    schema = ", ".join(f"`{c.name}` {_plain(c.type)}" for c in columns)
-    lake.replace(lake.spark.createDataFrame(filled, schema), table, **values)
-
-
-def _plain(kind: str) -> str:
-    return "int" if kind.startswith("decimal") else kind
-
-
-def _filler(column: Column) -> Any:
-    if column.nullable:
-        return None
-    if column.type.startswith("array"):
-        return []
-    if column.type == "string":
-        return column.allowed[0] if column.allowed else "x"
-    number = max(0, column.low or 0)
-    return float(number) if column.type in ("double", "float") else int(number)
+    small_tables.put(lake, table, (filled(table, row) for row in rows), **values)
