@@ -6,6 +6,7 @@ It is an independent reader, too: what a job wrote is not read back by what wrot
 import functools
 import operator
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -66,4 +67,10 @@ def _delta(lake: Lake, table: Table) -> DeltaTable:
 
 
 def _arrow(delta: DeltaTable, rows: Rows, values: Mapping[str, Any]) -> pa.Table:
-    return pa.Table.from_pylist([{**row, **values} for row in rows], schema=pa.schema(delta.schema().to_arrow()))
+    schema = pa.schema(delta.schema().to_arrow())
+    money = [field.name for field in schema if pa.types.is_decimal(field.type)]
+
+    def typed(row: dict[str, Any]) -> dict[str, Any]:
+        return row | {name: Decimal(str(row[name])) for name in money if row.get(name) is not None}
+
+    return pa.Table.from_pylist([typed({**row, **values}) for row in rows], schema=schema)

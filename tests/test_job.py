@@ -14,10 +14,11 @@ from shoprec.context import Job, JobContext, known_before
 from shoprec.contracts.gold import SAMPLES
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ContractBroken
-from shoprec.job import cli, load_job, parser, perform
+from shoprec.job import cli, done_before, load_job, parser, perform
 from shoprec.lake import Lake
 from shoprec.runs import publish
 from shoprec.session import check_java, check_memory
+from tests.small_tables import rows
 
 GOLDEN = Path(__file__).parent / "golden" / "help"
 SHOP = """
@@ -190,6 +191,22 @@ def test_a_published_run_is_not_written_again(lake: Lake) -> None:
     perform(reader, settings, lake, day, "seen")
     perform(maker, settings, lake, day, "another")
     assert called == ["reader", "maker"]
+
+
+def test_a_job_that_fails_at_its_second_time_is_no_longer_done(lake: Lake) -> None:
+    """What it wrote before may be gone by halves: neither the pipeline nor the gate may go by its old record."""
+    lake.ensure([RUNS, JOB_RUNS])
+    settings = SimpleNamespace(job_digest=lambda _: "h", decisive=lambda _: {})
+    day, other = date(2024, 2, 1), date(2024, 1, 18)
+    well = Job(name="samples", about="x", run=lambda _: None)
+    for at in (day, other):
+        perform(well, settings, lake, at, "run")
+    assert done_before(lake, "run", settings).keys() == {("samples", day), ("samples", other)}
+    with pytest.raises(ContractBroken):
+        perform(fails_with(ContractBroken("x")), settings, lake, day, "run")
+    assert done_before(lake, "run", settings).keys() == {("samples", other)}
+    perform(well, settings, lake, day, "run")
+    assert len(rows(lake, JOB_RUNS)) == 2
 
 
 def test_a_job_before_its_turn_names_what_is_missing(

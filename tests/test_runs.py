@@ -10,7 +10,7 @@ from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, PublishConflict
 from shoprec.lake import Lake
-from shoprec.runs import latest_run, publish, published
+from shoprec.runs import last_published, latest_run, publish, published
 from tests.ready import make_ready
 from tests.small_tables import add, filled, rows
 
@@ -55,6 +55,9 @@ def test_the_latest_run_of_all_for_a_date_or_before_one(lake: Lake) -> None:
     assert latest_run(lake, DAY)["run_id"] == "c"
     assert latest_run(lake, before=DAY)["run_id"] == "b"
     assert latest_run(lake, before=days["a"]) is None
+    publish(lake, run_row("late", "d", 5) | {"as_of": days["b"]})
+    assert (latest_run(lake)["run_id"], last_published(lake)["run_id"]) == ("d", "late")
+    assert latest_run(lake, before=DAY)["run_id"] == "late"
 
 
 def test_readers_see_published_runs_alone(lake: Lake) -> None:

@@ -79,6 +79,18 @@ def nodes(part: Mapping[str, JobEntry]) -> dict[Node, tuple[Node, ...]]:
     return {one: before[one] for one in TopologicalSorter(before).static_order()}
 
 
+def ancestors(part: Mapping[str, JobEntry], node: Node) -> set[Node]:
+    """Every node of ``part`` that must have ended before ``node`` begins."""
+    before, found = nodes(part), set[Node]()
+    todo = list(before[node])
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.add(one)
+            todo += before[one]
+    return found
+
+
 def _targets(part: Mapping[str, JobEntry], edge: str, at: int) -> list[Node]:
     if "@" in edge:
         return [Node.parse(edge)]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NoReturn
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
 from shoprec import config, resources
 from shoprec.context import Job, JobContext, say
@@ -67,23 +67,27 @@ def rows_by_table(written: Sequence[Written]) -> Mapping[str, int]:
     return rows
 
 
-def done_before(lake: Lake, run_id: str, told: config.Config) -> set[tuple[str, date]]:
-    """The (job, as-of date) pairs of a run that came to their end with these settings and this code."""
-    rows = lake.read(JOB_RUNS, run_id=run_id).select("job", "as_of", "settings_hash").collect()
-    return {(row["job"], row["as_of"]) for row in rows if row["settings_hash"] == told.job_digest(row["job"])}
+def done_before(lake: Lake, run_id: str, told: config.Config) -> dict[tuple[str, date], Row]:
+    """The row of gold.job_runs of each (job, as-of date) of a run that ended with these settings and this code."""
+    rows = lake.read(JOB_RUNS, run_id=run_id).collect()
+    return {(row["job"], row["as_of"]): row for row in rows if row["settings_hash"] == told.job_digest(row["job"])}
 
 
 def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
-    """Run ``job`` and record its end in gold.job_runs. Its row stands only when everything was written."""
+    """Run ``job`` and record its end in gold.job_runs. Its row stands only when everything was written.
+
+    The row of an earlier time is taken away first: what it told of will be written over, in part if this time fails.
+    """
     _refuse_published(job, lake, run_id)
+    record = {"run_id": run_id, "job": job.name, "as_of": as_of}
+    if not lake.read(JOB_RUNS, **record).isEmpty():
+        lake.remove(JOB_RUNS, **record)
     context = JobContext(job, told, lake, as_of, run_id)
     started = datetime.now(UTC)
     with measured() as usage:
         job.run(context)
     row = {
-        "run_id": run_id,
-        "job": job.name,
-        "as_of": as_of,
+        **record,
         "settings_hash": told.job_digest(job.name),
         "versions_read": _json(context.versions_read),
         "versions_written": _json({w.table: w.version for w in context.written}),

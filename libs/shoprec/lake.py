@@ -245,6 +245,10 @@ class Lake:
         literals = (F.lit(row[column.name]).cast(column.type).alias(column.name) for column in table.columns)
         self._overwrite(self.spark.range(1).select(*literals), table, {name: row[name] for name in table.slice})
 
+    def remove(self, table: Table, /, **where: Any) -> None:
+        """Remove the rows whose columns equal ``where`` (a list means any of it), in one commit."""
+        self._delta(table).delete(condition(where))
+
     def _check_slice(self, table: Table, values: Slice) -> None:
         if table.write is not Write.REPLACE or set(values) != set(table.slice):
             raise ConfigError(f"{table.name} replaces slices of {table.slice}, not of {tuple(values)} ({table.write})")

@@ -14,16 +14,29 @@ from shoprec.lake import Lake
 
 
 def latest_run(lake: Lake, as_of: date | None = None, before: date | None = None) -> dict[str, Any] | None:
-    """The row of ``gold.runs`` published last, or None: for ``as_of`` or for a date ``before`` one, when given."""
+    """The row of ``gold.runs`` of the latest date, or None: for ``as_of`` or for a date ``before`` one, when given.
+
+    Of several runs for a date the one published last. A run that is made afterwards for an earlier date takes no later
+    one's place.
+    """
     rows = lake.read(RUNS, **({} if as_of is None else {"as_of": as_of}))
     if before is not None:
         rows = rows.where(F.col("as_of") < F.lit(before))
-    latest = rows.orderBy(F.desc("sequence")).limit(1).collect()
-    return latest[0].asDict() if latest else None
+    return _first(rows.orderBy(F.desc("as_of"), F.desc("sequence")))
+
+
+def last_published(lake: Lake) -> dict[str, Any] | None:
+    """The row of ``gold.runs`` published last, for whatever date, or None: the next one's predecessor."""
+    return _first(lake.read(RUNS).orderBy(F.desc("sequence")))
+
+
+def _first(rows: DataFrame) -> dict[str, Any] | None:
+    found = rows.limit(1).collect()
+    return found[0].asDict() if found else None
 
 
 def published(lake: Lake, table: Table, as_of: date | None = None) -> DataFrame:
-    """The published run's rows of a gold ``table`` (the latest run, or the latest one for ``as_of``).
+    """The published run's rows of a gold ``table``: of the latest date's run, or of the one for ``as_of``.
 
     :raises ConfigError: no run has been published
     """
