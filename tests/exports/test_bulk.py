@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from shoprec.errors import ContractBroken
+from shoprec.errors import ConfigError, ContractBroken
 from shoprec.exports import bulk
 from shoprec.exports.bulk import export, verify
 from shoprec.exports.recommendations import documents
@@ -132,7 +132,9 @@ def test_a_run_that_dies_midway_is_not_seen_and_the_next_cleans_up(
     again = export(lines.where("user_id < 'u3'"), str(tmp_path), ("jsonl",), 10, {"try": 3})
     assert verify(str(tmp_path)) == again
     assert (again["users"], again["try"]) == (3, 3)
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [f"v{again['version']}"]
+    # What died has the number that the third has; it goes when that is no longer the version before.
+    third = export(lines, str(tmp_path), ("jsonl",), 10, {"try": 4})
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {again["folder"], third["folder"]}
 
 
 def test_the_same_recommendations_give_the_same_bytes(
@@ -147,7 +149,49 @@ def test_what_else_lies_in_the_place_is_left_alone(lines: DataFrame, tmp_path: P
     for name in ("vendors", "v1-old"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "theirs").touch()
-    for _ in range(2):
-        export(lines, str(tmp_path), ("parquet",), 3, {"run_id": "run-1"})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "v1-old", "v2", "vendors"]
+    *_, before, last = (export(lines, str(tmp_path), ("parquet",), 3, {"run_id": "run-1"})["folder"] for _ in range(3))
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "v1-old", before, last, "vendors"}
     assert (tmp_path / "vendors" / "theirs").exists()
+
+
+def test_who_copies_the_files_of_the_manifest_before_finds_them(lines: DataFrame, tmp_path: Path) -> None:
+    before = export(lines, str(tmp_path), ("jsonl",), 10, {})
+    export(lines, str(tmp_path), ("jsonl",), 10, {})
+    assert all((tmp_path / entry["path"]).exists() for entry in before["files"])
+
+
+def test_of_two_exports_at_once_neither_takes_the_others_files(
+    lines: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other begins and ends while this one writes; both begin at the same manifest."""
+    real = bulk._write
+    other = []
+
+    def meanwhile(*told: object) -> list:
+        monkeypatch.undo()
+        other.append(export(lines, str(tmp_path), ("jsonl",), 10, {"by": "other"}))
+        assert verify(str(tmp_path)) == other[0]
+        return real(*told)
+
+    monkeypatch.setattr(bulk, "_write", meanwhile)
+    mine = export(lines, str(tmp_path), ("jsonl",), 10, {"by": "me"})
+    assert verify(str(tmp_path)) == mine
+    assert all((tmp_path / entry["path"]).exists() for entry in other[0]["files"])
+
+
+def test_lists_of_an_earlier_date_do_not_replace_those_of_a_later(lines: DataFrame, tmp_path: Path) -> None:
+    later = export(lines, str(tmp_path), ("jsonl",), 10, {"as_of": "2024-03-15"})
+    with pytest.raises(ConfigError, match="the lists of 2024-03-15 lie there, those of 2024-03-01 are older"):
+        export(lines, str(tmp_path), ("jsonl",), 10, {"as_of": "2024-03-01"})
+    assert verify(str(tmp_path)) == later
+
+
+def test_files_that_hold_fewer_users_than_were_given_are_not_put(
+    lines: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = bulk._write
+    monkeypatch.setattr(bulk, "_write", lambda written, *told: real(written.limit(3), *told))
+    with pytest.raises(ContractBroken, match="of 7 users, its files hold .*'users': 3"):
+        export(lines, str(tmp_path), ("jsonl",), 10, {})
+    with pytest.raises(ContractBroken, match="no export was finished there"):
+        verify(str(tmp_path))

@@ -1,22 +1,24 @@
 """Bulk files with a manifest, on any store: Spark writes the parts, and the manifest, put last, makes them seen.
 
-An export is a folder that holds ``manifest.json`` and a folder ``v<n>`` with the files that the manifest names. A new
-export writes ``v<n+1>`` while readers still hold to the old manifest; putting the new manifest is the one step that
-changes what they see, and needs no renaming of folders, which object stores do not have. What no manifest names is
-then removed: leftovers of a run that died, too.
+An export is a folder that holds ``manifest.json`` and a folder ``v<n>-…`` with the files that the manifest names. A
+new export writes ``v<n+1>-…``, a name that no other export chooses, while readers still hold to the old manifest;
+putting the new manifest is the one step that changes what they see, and needs no renaming of folders, which object
+stores do not have. The files of the manifest before stay, for those who are still copying them; what is older is
+removed, with what exports that died left over.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.errors import ContractBroken
+from shoprec.errors import ConfigError, ContractBroken
 from shoprec.exports import files
 from shoprec.places import absolute
 from shoprec.reuse import reused
@@ -26,7 +28,7 @@ MANIFEST = "manifest.json"
 _HASHED = "path string, bytes long, sha256 string"
 
 #: The name of a version's folder. Others in the same place are somebody else's.
-_VERSION = re.compile(r"v\d+")
+_VERSION = re.compile(r"v(\d+)-[0-9a-f]{8}")
 
 #: Spark's name for each format, and the options it is written with.
 _SPARK = {"parquet": ("parquet", {"compression": "zstd"}), "jsonl": ("json", {"ignoreNullFields": "false"})}
@@ -40,29 +42,42 @@ def export(
     The manifest holds ``facts``, ``users``, ``recommendations`` (per list) and for each file its path, format, bytes,
     SHA-256, users and recommendations per list, counted by reading back what was written.
 
-    :raises ContractBroken: two formats came out with different counts
+    :raises ConfigError: lists of a later date lie there
+    :raises ContractBroken: what was read back is not what was written, or not the same in two formats
     """
     root = absolute(out.rstrip("/"))
-    version = _version(root) + 1
-    files.remove(f"{root}/v{version}")
+    before = _manifest(root) or {"version": 0}
+    _refuse_older(root, before, facts)
+    version = before["version"] + 1
+    folder = f"v{version}-{uuid.uuid4().hex[:8]}"
     with reused(documents) as held:
         # Not a file for each part that a shuffle happened to make: a small shop's lists fit one.
-        written = held.coalesce(max(1, math.ceil(held.count() / users_per_file)))
-        entries = [one for name in formats for one in _write(written, root, f"v{version}/{name}", name, users_per_file)]
+        users = held.count()
+        written = held.coalesce(max(1, math.ceil(users / users_per_file)))
+        entries = [one for name in formats for one in _write(written, root, f"{folder}/{name}", name, users_per_file)]
     counts = {name: _totals([e for e in entries if e["format"] == name]) for name in formats}
-    if len({json.dumps(count, sort_keys=True) for count in counts.values()}) != 1:
-        raise ContractBroken(f"export to {root}: the formats differ in what they hold: {counts} — export again")
-    manifest = {**facts, **counts[formats[0]], "version": version, "files": entries}
+    if any(count != counts[formats[0]] or count["users"] != users for count in counts.values()):
+        raise ContractBroken(f"export to {root}: of {users} users, its files hold {counts} — export again")
+    manifest = {**facts, **counts[formats[0]], "version": version, "folder": folder, "files": entries}
     files.write(f"{root}/{MANIFEST}", json.dumps(manifest, indent=2, sort_keys=True).encode())
     for name in files.folders(root):
-        if _VERSION.fullmatch(name) and name != f"v{version}":
+        made = _VERSION.fullmatch(name)
+        if made and int(made[1]) <= before["version"] and name != before.get("folder"):
             files.remove(f"{root}/{name}")
     return manifest
 
 
-def _version(root: str) -> int:
-    manifest = files.read(f"{root}/{MANIFEST}")
-    return json.loads(manifest)["version"] if manifest else 0
+def _manifest(root: str) -> dict[str, Any] | None:
+    content = files.read(f"{root}/{MANIFEST}")
+    return json.loads(content) if content else None
+
+
+def _refuse_older(root: str, there: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    if there.get("as_of", "") > facts.get("as_of", ""):
+        raise ConfigError(
+            f"export to {root}: the lists of {there['as_of']} lie there, those of {facts['as_of']} are older — choose "
+            "another place with --set export.out=…, or remove the folder"
+        )
 
 
 def _write(documents: DataFrame, root: str, folder: str, name: str, users_per_file: int) -> list[dict[str, Any]]:
@@ -116,18 +131,17 @@ def verify(out: str) -> dict[str, Any]:
     :raises ContractBroken: there is no manifest, or files are missing, surplus or changed; the message names them
     """
     root = absolute(out.rstrip("/"))
-    content = files.read(f"{root}/{MANIFEST}")
-    if content is None:
+    manifest = _manifest(root)
+    if manifest is None:
         raise ContractBroken(f"there is no {MANIFEST} in {root}: no export was finished there — run the job export")
-    manifest = json.loads(content)
     named = {entry["path"]: entry for entry in manifest["files"]}
     # Spark may leave a file without a byte for an empty partition: it holds nothing and is not listed.
     there = {
         p: size
-        for p, size in files.listing(f"{root}/v{manifest['version']}").items()
+        for p, size in files.listing(f"{root}/{manifest['folder']}").items()
         if p.split("/")[-1].startswith("part-") and size
     }
-    there = {f"v{manifest['version']}/{path}": size for path, size in there.items()}
+    there = {f"{manifest['folder']}/{path}": size for path, size in there.items()}
     broken = [f"{path} is missing" for path in sorted(named.keys() - there.keys())]
     broken += [f"{path} is not in the manifest" for path in sorted(there.keys() - named.keys())]
     for path in sorted(named.keys() & there.keys()):
