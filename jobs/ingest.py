@@ -92,6 +92,7 @@ def _take_in(job: JobContext, name: str, delivery: Delivery, ingestion_id: int) 
                 job.lake.ensure([_contract(name, delivery.rows)])
             job.progress(f"{name}: nothing new ({empty}{delivery.known_files} files known)")
             return
+        _tell_lacking(job, name, delivery.rows)
         with with_lineage(delivery.rows, ingestion_id) as rows:
             _append(job, name, rows, ingestion_id)
     except (PySparkException, Py4JJavaError) as error:
@@ -106,6 +107,15 @@ def _take_in(job: JobContext, name: str, delivery: Delivery, ingestion_id: int) 
     count = job.lake.read(bronze_table(name)).where(F.col("_ingestion_id") == ingestion_id).count()
     job.written.append(Written(bronze_name(name), job.lake.version(bronze_table(name)), count))
     job.progress(f"{name}: {count:,} rows of {len(delivery.files)} new files ({delivery.known_files} known)")
+
+
+def _tell_lacking(job: JobContext, name: str, rows: DataFrame) -> None:
+    """A column that a delivery lacks may be meant, or renamed by mistake: it is null there, and that is said."""
+    table = bronze_table(name)
+    known = job.lake.read(table).columns if job.lake.exists(table) else []
+    new = {column.lower() for column in rows.columns} | {column.name for column in LINEAGE}
+    if lacking := [column for column in known if column.lower() not in new]:
+        job.progress(f"warning: {name}: the new files lack {', '.join(lacking)}, which earlier ones had: null in them")
 
 
 def bronze_name(dataset: str) -> str:

@@ -4,13 +4,14 @@ from functools import partial
 
 from shoprec.cleaning.versions import standing_versions
 from shoprec.contracts.silver import QUARANTINE, RECONCILIATION, USERS
-from shoprec.intake.tables import take_in
+from shoprec.intake.tables import empty, take_in
 from shoprec.job import Job, JobContext, cli
 
 
 def run(job: JobContext) -> None:
     """Make the versions of every user."""
     if not take_in(job, USERS, partial(standing_versions, table=USERS)):
+        empty(job, USERS)
         job.progress("the shop says nothing of its users")
 
 

@@ -141,10 +141,26 @@ def test_a_lookup_neither_adds_nor_removes_rows(spark: SparkSession) -> None:
     assert {key: row["domain"] for key, row in got.items()} == {"a": "new", "b": "none"}
 
 
+def test_a_broken_line_of_a_lookup_stands_only_where_no_whole_one_does(spark: SparkSession) -> None:
+    """Of the later delivery i1's price is no number, as is the only one of i2; of a torn line only the key is there."""
+    schema = "what string, kind string, price string, _unparsed string"
+    first = bronze(spark, schema, [("i1", "tea", "2", None), ("i3", "mugs", "4", None)])
+    second = bronze(
+        spark, schema, [("i1", None, "x", None), ("i2", "pots", "x", None), ("i3", None, None, "i3;")], "day-2", 2
+    )
+    datasets = DATASETS | {"goods": Dataset(format="csv", path="x", types={"price": "int"})}
+    columns = COLUMNS | {"domain": "coalesce(goods.kind, 'none')", "amount": "coalesce(goods.price, 0)"}
+    told = mapping(join=[Join(dataset="goods", by=["what"])], columns=columns)
+    rows = [(key, NOON, "u1", key, "1", "1") for key in ("i1", "i2", "i3")]
+    frames = {"sales": bronze(spark, SALES, rows), "goods": first.unionByName(second)}
+    found = map_rows(told, INTERACTIONS, datasets, frames).select("item_id", "domain", "_reason").collect()
+    assert {tuple(row) for row in found} == {("i1", "tea", None), ("i2", "pots", None), ("i3", "mugs", None)}
+
+
 def test_the_latest_delivery_is_chosen_by_ingestion_then_file(spark: SparkSession) -> None:
     parts = [("z", 1), ("a", 2), ("b", 2)]
     frames = [bronze(spark, "what string, kind string", [("i1", f"{f}{n}")], f, n) for f, n in parts]
-    rows = frames[2].unionByName(frames[0]).unionByName(frames[1])
+    rows = frames[2].unionByName(frames[0]).unionByName(frames[1]).withColumn("_mistyped", F.lit(None).cast("string"))
     assert latest(rows, ("what",)).collect()[0].asDict() == {"what": "i1", "kind": "b2"}
 
 

@@ -77,6 +77,15 @@ def test_parquet_keeps_its_types(spark: SparkSession, tmp_path: Path) -> None:
     assert [r["_row"] for r in rows.collect()] == [0, 1]
 
 
+def test_parquet_files_that_differ_in_columns_keep_all_of_them(spark: SparkSession, tmp_path: Path) -> None:
+    """The first by name lacks a column, as a later one does another."""
+    for name, columns in (("a", "1 AS id"), ("b", "2 AS id, 'x' AS more"), ("c", "3 AS id, 9 AS other")):
+        spark.sql(f"SELECT {columns}").coalesce(1).write.parquet(str(tmp_path / name))
+    rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {}).rows
+    found = rows.select("id", "more", "other").collect()
+    assert sorted(map(tuple, found)) == [(1, None, None), (2, "x", None), (3, None, 9)]
+
+
 def test_a_missing_file_says_where_to_mend_it(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"dataset sales: there is no file at .*nowhere.csv — mend its path"):
         deliver(spark, "sales", csv(tmp_path / "nowhere.csv"), {})
@@ -96,7 +105,7 @@ def test_a_variable_that_is_not_set(spark: SparkSession, monkeypatch: pytest.Mon
 def test_a_known_file_that_changed_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n2\n")
     with pytest.raises(
-        ConfigError, match=r"1 files changed .* a.csv from 4 to 6 bytes, and each is taken in once — deliver changes as"
+        ConfigError, match=r"1 files changed .* a.csv from 4 to 6 bytes, and each is taken in once — take"
     ):
         deliver(spark, "sales", csv(tmp_path), {"a.csv": 4})
 

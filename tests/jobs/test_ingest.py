@@ -126,6 +126,7 @@ def test_a_mapping_may_name_a_column_that_only_earlier_or_only_new_files_have(ta
     taken_in.yaml = taken_in.yaml.replace("amount: paid", "amount: paid\n        store_id: channel")
     taken_in.run("ingest")
     assert taken_in.rows(SALES, "line", "paid", "channel")[-1] == ("c", None, "web")
+    assert "warning: sales: the new files lack paid, which earlier ones had: null in them" in taken_in.said
 
 
 def test_a_failure_between_commit_and_record_repeats_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

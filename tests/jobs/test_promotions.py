@@ -40,6 +40,10 @@ def test_rows_of_one_key_are_put_together_and_accounted_for(lake: Lake, tmp_path
     assert [r[0][:22] for r in desk.rows(QUARANTINE, "reason")] == ["kind is not one of in_", "valid_to is not after "]
     columns = ("dataset", "read", "passed_over", "refused", "duplicate", "kept")
     assert desk.rows(RECONCILIATION, *columns) == [("offers", 6, 0, 2, 1, 3)]
+    # A shop that maps them no longer has none: later jobs would learn from what it took back.
+    desk.yaml = desk.yaml.removesuffix(MAPPING)
+    desk.run("promotions")
+    assert [desk.rows(table) for table in (PROMOTIONS, QUARANTINE, RECONCILIATION)] == [[], [], []]
 
 
 def test_a_shop_may_have_no_promotions(lake: Lake, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ def test_a_user_is_known_from_the_first_row(lake: Lake, tmp_path: Path) -> None:
     assert desk.rows(USERS, "user_id", "valid_from", "timeless") == [("u1", datetime(2024, 1, 1, 10), False)]
     columns = ("dataset", "read", "passed_over", "refused", "duplicate", "kept")
     assert desk.rows(RECONCILIATION, *columns) == [("sales", 3, 1, 0, 1, 1)]
+    desk.yaml = desk.yaml[: desk.yaml.index("  users:")]
+    desk.run("users")
+    assert [desk.rows(table) for table in (USERS, RECONCILIATION)] == [[], []]
 
 
 def test_a_shop_may_know_nothing_of_its_users(lake: Lake, tmp_path: Path) -> None:

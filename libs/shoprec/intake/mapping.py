@@ -95,9 +95,12 @@ def _with_defaults(rows: DataFrame, mapping: TableMapping, table: Table) -> Data
 
 
 def latest(rows: DataFrame, keys: tuple[str, ...]) -> DataFrame:
-    """Of rows with equal ``keys`` the one delivered last, without its lineage: what a lookup finds."""
+    """Of rows with equal ``keys`` the one delivered last, without its lineage: what a lookup finds.
+
+    A line that did not parse, or holds a value of another type (``_mistyped``), stands only where no whole one does.
+    """
     content = [c for c in rows.columns if c not in ORIGIN and c not in keys and not c.startswith("_")]
-    order = F.struct("_ingestion_id", "_file", "_row", "_occurrence")
+    order = F.struct(F.col("_mistyped").isNull(), "_ingestion_id", "_file", "_row", "_occurrence")
     chosen = F.max_by(F.struct(*(F.col(f"`{c}`") for c in content), F.lit(1).alias("_found")), order)
     one = rows.groupBy(*keys).agg(chosen.alias("_latest"))
     return one.select(*keys, *(F.col(f"_latest.`{c}`").alias(c) for c in content))
@@ -122,10 +125,11 @@ def _typed(rows: DataFrame, dataset: Dataset, mapping: TableMapping, where: str,
     if UNPARSED in rows.columns:
         bad.insert(0, ("the line does not parse", F.col(UNPARSED).isNotNull()))
     plain = [cast.get(c, F.col(f"`{c}`")).alias(c) for c in _plain(rows)]
+    plain += [F.col(name) for name in ORIGIN[1:]] + [_first(bad).alias("_mistyped")]
     if not keep_raw:
-        return rows.select(*plain, *ORIGIN[1:])
+        return rows.select(*plain)
     raw = F.struct(*(F.col(f"`{c}`") for c in (*_plain(rows), UNPARSED) if c in rows.columns))
-    return rows.select(*plain, *ORIGIN[1:], raw.alias("_raw"), _first(bad).alias("_mistyped"))
+    return rows.select(*plain, raw.alias("_raw"))
 
 
 def _plain(rows: DataFrame) -> list[str]:

@@ -109,13 +109,15 @@ def _refuse_changed(name: str, found: Mapping[str, int], known: Mapping[str, int
         first = changed[0]
         raise ConfigError(
             f"dataset {name}: {len(changed)} files changed after they were taken in, {first} from {known[first]} to "
-            f"{found[first]} bytes, and each is taken in once — deliver changes as files with new names (`path` may be "
-            "a folder or a pattern), or use another lake with --set tables=…"
+            f"{found[first]} bytes, and each is taken in once — take them away and deliver what is new as files with "
+            "other names (`path` may be a folder or a pattern), or use another lake with --set tables=…; name a file "
+            "that is still being written .name or _name until it is whole: such are passed over"
         )
 
 
 def _read(spark: SparkSession, name: str, dataset: Dataset, files: list[_File]) -> DataFrame:
-    reader = spark.read.options(**{k: str(v) for k, v in dataset.options.items()})
+    # Of Parquet files that differ in columns one alone would tell which there are, and the others' would be lost.
+    reader = spark.read.option("mergeSchema", "true").options(**{k: str(v) for k, v in dataset.options.items()})
     paths = [file.path for file in files]
     try:
         if dataset.format == "parquet":

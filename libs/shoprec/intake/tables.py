@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from typing import Protocol
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec import resources
@@ -118,6 +118,7 @@ class SilverJob(Protocol):
     """What :func:`take_in` needs of a job's context."""
 
     shop: Shop
+    spark: SparkSession
     rows_in: Callable[[Table], int]
     read: Callable[..., DataFrame]
     read_bronze: ReadBronze
@@ -132,12 +133,13 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
     :param clean: of the accepted rows, what the table is to hold: its columns and ``_dataset``, used within its block
     :param ordered: whether ``clean`` goes by the order of deliveries; if not, it is not told where rows lay
     :param values: the slice that is replaced, where the table has one
-    :returns: False where the shop maps no dataset onto the table: then nothing was done
+    :returns: False where the shop maps no dataset onto the table: what earlier mappings refused is forgotten then
     :raises ContractBroken: the rows do not hold the contract, and the table is as it was; or rows were lost or added on
         the way, which is seen once it is written
     """
     mapped = map_table(job.shop, table, job.read_bronze)
     if mapped is None:
+        _forget(job, table)
         return False
     if _is_current(job, table):
         job.progress(f"nothing that {table.name} is made of changed since it was made")
@@ -155,6 +157,23 @@ def take_in(job: SilverJob, table: Table, clean: Clean, *, ordered: bool = True,
             raise
         settle(job, table, judged, refusals, _standing(kept, job.shop.mappings(table), written))
     return True
+
+
+def empty(job: SilverJob, table: Table, **values: list[str]) -> None:
+    """Leave nothing in a table onto which the shop maps no dataset (any more)."""
+    if job.rows_in(table):
+        job.write(_none_of(job, table), table, **values)
+
+
+def _forget(job: SilverJob, table: Table) -> None:
+    for about in (QUARANTINE, RECONCILIATION):
+        if not job.read(about, table=table.name).isEmpty():
+            job.write(_none_of(job, about).drop("table"), about, table=table.name)
+
+
+def _none_of(job: SilverJob, table: Table) -> DataFrame:
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
+    return job.spark.createDataFrame([], schema)
 
 
 def _is_current(job: SilverJob, table: Table) -> bool:
