@@ -8,12 +8,13 @@ import pytest
 from mlflow import MlflowClient
 
 from shoprec.context import JobContext
-from shoprec.contracts.gold import ITEM_EMBEDDINGS, SAMPLES, USER_EMBEDDINGS
+from shoprec.contracts.gold import ITEM_EMBEDDINGS, SAMPLES, TEXT_EMBEDDINGS, USER_EMBEDDINGS
+from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.job import load_job
 from shoprec.lake import Lake
 from shoprec.training.storage import Folder
 from shoprec.training.weights import read_weights
-from tests.models.two_tower.planted import ITEMS, USERS, planted, small
+from tests.models.two_tower.planted import ITEMS, TEXTS, USERS, planted, small
 from tests.ready import make_ready
 from tests.small_tables import add, filled, rows
 
@@ -33,6 +34,9 @@ def job(lake: Lake, spark, tmp_path: Path) -> JobContext:
     samples = rows(lake, SAMPLES)
     for other in ({"as_of": date(2024, 2, 1)}, {"run_id": "other"}):
         add(lake, SAMPLES, samples, **other)
+    # Another run encoded the same texts by words; this run's own choice is what counts.
+    add(lake, TEXT_EMBEDDINGS, [{"encoder": "hashed", "text_hash": f"text{n}", "vector": [1.0]} for n in range(TEXTS)])
+    add(lake, JOB_RUNS, [{"job": "text_embeddings", "detail": '{"encoder": "minilm"}'}], **RUN)
     told = SimpleNamespace(
         shop=SimpleNamespace(name="planted"),
         jobs={"two_tower": small(epochs=3)},
@@ -59,6 +63,7 @@ def test_it_writes_embeddings_weights_and_an_mlflow_run(job: JobContext, lake: L
     run = mlflow.get_run(job.detail["mlflow_run"])
     assert run.info.status == "FINISHED"
     assert (run.data.params["width"], run.data.tags["sha256"]) == ("8", job.detail["digests"][f"two_tower {job.as_of}"])
+    assert run.data.params["encoder"] == "minilm"
     losses = mlflow.get_metric_history(run.info.run_id, "loss")
     assert [(m.step, m.value) for m in losses] == list(zip([1, 2, 3], facts["loss"], strict=True))
     kept = {entry.path for folder in ("", "model") for entry in mlflow.list_artifacts(run.info.run_id, folder)}

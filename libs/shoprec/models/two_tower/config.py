@@ -42,7 +42,9 @@ class TwoTowerConfig(TrainingConfig):
     user_buckets: int = Field(
         0, ge=0, le=1 << 30, description="rows of a table of hashed user ids; 0: users are known by what they did alone"
     )
-    encoder: str = Field("", description="encoder of text_embeddings that is read; '': that of the most items")
+    encoder: str = Field(
+        "", description="encoder of text_embeddings that is read; '': that which the run's text_embeddings chose"
+    )
     text: bool = Field(True, description="whether the item tower reads text vectors")
     validation_share: float = Field(
         0.2, ge=0, le=0.9, description="share of a validation user's recent pairs that is held out"

@@ -121,7 +121,8 @@ def _items(inputs: Inputs, code: Encoding, texts: DataFrame) -> DataFrame:
 def item_texts(inputs: Inputs, config: TwoTowerConfig) -> DataFrame:
     """(item_idx, text_idx, vector) of items with a text vector; items with one text share its text_idx.
 
-    A text's number is that of its first item, so that numbering needs no order over all texts.
+    Where no encoder is told, it is that of the most items. A text's number is that of its first item, so that numbering
+    needs no order over all texts.
     """
     hashed = inputs.item_index.select("item_id", "item_idx").join(
         inputs.item_features.select("item_id", "text_hash").where("text_hash is not null"), on="item_id", how="inner"
