@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 
 from shoprec.config import Config
 from shoprec.contracts.gold_runs import RUNS
-from shoprec.errors import ConfigError, ShoprecError
+from shoprec.errors import ConfigError, ShoprecError, first_line
 from shoprec.graph import JobEntry, Node, nodes
 from shoprec.job import done_before, load_job, perform, rows_by_table, say
 from shoprec.lake import Lake
@@ -25,7 +25,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
     before, done = nodes(part), done_before(lake, run_id, told)
     graph = TopologicalSorter(before)
     graph.prepare()
-    running: dict[Future[None], Node] = {}
+    running: dict[Future[str], Node] = {}
     ended = 0
     with ThreadPoolExecutor(told.env.parallel_jobs, thread_name_prefix="job") as pool:
         while graph.is_active():
@@ -42,7 +42,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
             finished = _first_ended(running, pool)
             node = running.pop(finished)
             if finished.exception() is not None:
-                pool.shutdown(cancel_futures=True)
+                ended += _end(finished, node, running, pool)
                 place = f"{node.job} for {told.date_at(as_of, node.at)}"
                 if node.at < 0:
                     place += f" ({-node.at * told.horizon} days before the run's date: the ranker learns there)"
@@ -52,7 +52,21 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
             graph.done(node)
 
 
-def _first_ended(running: Mapping[Future[None], Node], pool: ThreadPoolExecutor) -> Future[None]:
+def _end(failed: Future[str], node: Node, running: Mapping[Future[str], Node], pool: ThreadPoolExecutor) -> int:
+    """Tell at once what failed, let the jobs beside it end, and tell what became of them: how many ended well."""
+    for future in running:
+        future.cancel()
+    beside = {future: name for future, name in running.items() if not future.cancelled()}
+    waiting = f"; waits for {', '.join(str(name) for name in beside.values())} to end" if beside else ""
+    say(f"         {node} failed: {first_line(failed.exception())}{waiting}")
+    pool.shutdown()
+    for future, name in beside.items():
+        error = future.exception()
+        say(f"         {name} failed, too: {first_line(error)}" if error else f"         {future.result()}")
+    return sum(future.exception() is None for future in beside)
+
+
+def _first_ended(running: Mapping[Future[str], Node], pool: ThreadPoolExecutor) -> Future[str]:
     try:
         return next(iter(wait(running, return_when=FIRST_COMPLETED).done))
     except BaseException:  # Ctrl-C: jobs that wait for their turn must not start
@@ -70,15 +84,18 @@ def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
 
 
 def _with_place(error: BaseException, place: str, lake: Lake, run_id: str, left: int) -> BaseException:
-    if isinstance(error, ShoprecError):
-        seen = "nothing of it is published" if lake.read(RUNS, run_id=run_id).isEmpty() else "it is published already"
-        again = (
-            ""
-            if isinstance(error, ConfigError)
-            else "; the same command goes on from here with the data that it took in; with more or mended data make "
-            "another run: --run-id NAME"
-        )
-        error.args = (f"{place}: {error}\n(run {run_id} stopped with {left} jobs left; {seen}{again})",)
+    if not isinstance(error, ShoprecError):
+        # Spark itself may be what failed: it is not asked whether the run is published.
+        error.add_note(f"({place}, run {run_id}, stopped with {left} jobs left; the same command goes on from here)")
+        return error
+    seen = "nothing of it is published" if lake.read(RUNS, run_id=run_id).isEmpty() else "it is published already"
+    again = (
+        ""
+        if isinstance(error, ConfigError)
+        else "; the same command goes on from here with the data that it took in; with more or mended data make "
+        "another run: --run-id NAME"
+    )
+    error.args = (f"{place}: {error}\n(run {run_id} stopped with {left} jobs left; {seen}{again})",)
     return error
 
 

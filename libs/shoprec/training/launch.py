@@ -122,4 +122,5 @@ def _failure(folder: Folder, config: TrainingConfig, ended: Ended) -> ShoprecErr
     parts += [f"rank {one['rank']}: {one['type']}: {one['message'].partition(chr(10))[0]}" for one in told[:3]]
     if ended.tail:
         parts.append(f"last lines:\n{ended.tail}")
-    return ShoprecError("; ".join(parts) + "\nrun it again: it goes on from its last checkpoint")
+    whole = f"; all that ranks said lies in {folder.uri}/errors until then" if told else ""
+    return ShoprecError("; ".join(parts) + f"\nrun it again: it goes on from its last checkpoint{whole}")
