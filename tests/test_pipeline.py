@@ -1,26 +1,27 @@
 """The pipeline when a job fails: what is told at once, what becomes of the jobs beside it, what is left."""
 
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
 from shoprec import pipeline
-from shoprec.errors import ContractBroken
+from shoprec.errors import ConfigError, ContractBroken
 from shoprec.graph import JobEntry
 
 DAY = date(2024, 3, 1)
 PART = {"first": JobEntry(), "beside": JobEntry(), "next": JobEntry(after=("first", "beside"))}
 
 
-@pytest.fixture
-def lake() -> SimpleNamespace:
-    """A lake in which nothing is published."""
-    return SimpleNamespace(read=lambda *_, **__: SimpleNamespace(isEmpty=lambda: True))
+def settings(files: Path) -> SimpleNamespace:
+    return SimpleNamespace(env=SimpleNamespace(parallel_jobs=2, files=str(files)), date_at=lambda day, _: day)
 
 
-def fail(monkeypatch: pytest.MonkeyPatch, lake: SimpleNamespace, error: Exception, beside: Exception | None) -> None:
+def fail(monkeypatch: pytest.MonkeyPatch, place: Path, error: Exception, beside: Exception | None = None) -> None:
     """Run the part: ``first`` fails while ``beside`` is at work, which ends once that has been told."""
     at_work, told = Event(), Event()
     say = pipeline.say
@@ -43,31 +44,63 @@ def fail(monkeypatch: pytest.MonkeyPatch, lake: SimpleNamespace, error: Exceptio
     monkeypatch.setattr(pipeline, "say", hear)
     monkeypatch.setattr(pipeline, "_run", run)
     monkeypatch.setattr(pipeline, "done_before", lambda *_: {})
-    settings = SimpleNamespace(env=SimpleNamespace(parallel_jobs=2), date_at=lambda day, _: day)
-    pipeline.run_part(PART, settings, lake, DAY, "run")
+    # Nothing is published in this lake.
+    lake = SimpleNamespace(read=lambda *_, **__: SimpleNamespace(isEmpty=lambda: True))
+    pipeline.run_part(PART, settings(place), lake, DAY, "run")
 
 
 def test_a_failure_is_told_at_once_and_what_ended_well_is_not_left(
-    monkeypatch: pytest.MonkeyPatch, lake: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ContractBroken, match=r"first for 2024-03-01: no rows\n\(run run stopped with 2 jobs left"):
-        fail(monkeypatch, lake, ContractBroken("no rows"), None)
+        fail(monkeypatch, tmp_path, ContractBroken("no rows"))
     said = capsys.readouterr().out
     assert "first failed: no rows; waits for beside to end" in said
     assert "beside for 2024-03-01: 1.0 s" in said
 
 
 def test_a_second_failure_is_told_too(
-    monkeypatch: pytest.MonkeyPatch, lake: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ContractBroken, match="stopped with 3 jobs left"):
-        fail(monkeypatch, lake, ContractBroken("no rows"), OSError("disk full"))
+        fail(monkeypatch, tmp_path, ContractBroken("no rows"), OSError("disk full"))
     assert "beside failed, too: disk full" in capsys.readouterr().out
 
 
-def test_any_error_says_which_job_of_which_run_it_ended(monkeypatch: pytest.MonkeyPatch, lake: SimpleNamespace) -> None:
+def test_any_error_says_which_job_of_which_run_it_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full") as raised:
-        fail(monkeypatch, lake, OSError("disk full"), None)
+        fail(monkeypatch, tmp_path, OSError("disk full"))
     assert raised.value.__notes__ == [
         "(first for 2024-03-01, run run, stopped with 2 jobs left; the same command goes on from here)"
     ]
+
+
+def test_a_run_at_which_another_process_works_is_refused_until_that_is_dead(tmp_path: Path) -> None:
+    hold = f"""
+from shoprec.pipeline import alone
+with alone({str(tmp_path)!r}, "run"):
+    print("held", flush=True)
+    input()
+"""
+    other = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    with (
+        pytest.raises(ConfigError, match=f"run run is being made by process {other.pid} of this machine"),
+        pipeline.alone(str(tmp_path), "run"),
+    ):
+        pass
+    with pipeline.alone(str(tmp_path), "another run"):
+        pass
+    other.kill()
+    other.wait()
+    with pipeline.alone(str(tmp_path), "run"):
+        pass
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ConfigError, match="cannot write below .*file/below: .* choose another place with --set files="),
+        pipeline.alone(str(tmp_path / "file" / "below"), "run"),
+    ):
+        pass

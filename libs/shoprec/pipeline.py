@@ -1,8 +1,11 @@
 """The whole graph in one session, for one as-of date: published as a whole or not at all."""
 
+import fcntl
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import date, datetime
 from graphlib import TopologicalSorter
 
@@ -12,6 +15,7 @@ from shoprec.errors import ConfigError, ShoprecError, first_line
 from shoprec.graph import JobEntry, Node, nodes
 from shoprec.job import done_before, load_job, perform, rows_by_table, say
 from shoprec.lake import Lake
+from shoprec.places import local_path
 from shoprec.session import label_thread
 
 
@@ -20,8 +24,46 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 
     As many run at a time as the environment says: most jobs wait for the driver half of their time.
 
+    :raises ConfigError: another process of this machine is at the run
     :raises ShoprecError: of the first job that failed, when those beside it have ended; started again, the run goes on
     """
+    with alone(told.env.files, run_id):
+        _run_part(part, told, lake, as_of, run_id)
+
+
+@contextmanager
+def alone(files: str, run_id: str) -> Iterator[None]:
+    """A block in which no other process of this machine works at the run, where ``files`` is a local folder.
+
+    The mark is let go however the process ends. Elsewhere a scheduler must see to it, as the bundle of Databricks does.
+
+    :raises ConfigError: another process is at the run, or the folder cannot be written
+    """
+    folder = local_path(files)
+    if folder is None:
+        yield
+        return
+    mark = folder / "running" / run_id
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        opened = mark.open("a+")
+    except OSError as error:
+        raise ConfigError(f"cannot write below {files}: {error} — choose another place with --set files=…") from error
+    with opened as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"run {run_id} is being made by process {mark.read_text() or '(unknown)'} of this machine: two at one "
+                "run would write over each other — wait for it, end it, or make another run with --run-id"
+            ) from error
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        yield
+
+
+def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date, run_id: str) -> None:
     before, done = nodes(part), done_before(lake, run_id, told)
     graph = TopologicalSorter(before)
     graph.prepare()
