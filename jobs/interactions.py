@@ -25,6 +25,8 @@ def run(job: JobContext) -> None:
                 job.write(kept, INTERACTIONS, month=months)
         standing = job.lake.read(INTERACTIONS).groupBy("source").count().collect()
         settle(job, INTERACTIONS, judged, refused(judged), {row["source"]: row["count"] for row in standing})
+    # Refuses a date before any data here, not when the first job that needs some comes to its turn.
+    job.read(INTERACTIONS)
 
 
 def _months(job: JobContext, events: DataFrame) -> list[str]:

@@ -74,7 +74,9 @@ def _judge(job: JobContext, hold: Callable[[DataFrame], DataFrame]) -> tuple[dic
             _write(job, rows, made, job.job.name)
     newcomers = all_buyers - judged_users
     _warn_of_missing_days(job)
-    job.progress(f"{judged_users:,} users judged on {made} … {job.as_of}; {newcomers:,} more bought, not known before")
+    job.progress(
+        f"{judged_users:,} users judged on {made} … {job.as_of}; {newcomers:,} further buyers were not known before"
+    )
     bounds = activity_bounds(known_users).first()["bounds"]
     return {"users": judged_users, "newcomers": newcomers, "activity_bounds": list(bounds)}, values
 

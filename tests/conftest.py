@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from shoprec.lake import Lake
-from shoprec.session import keep_classes
+from shoprec.session import RESULTS, keep_classes
 from tests.light_spark import JVM, ONE_TASK, PLAIN
 from tests.small_run import small_run
 
@@ -45,14 +45,13 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
-        .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.sources.parallelPartitionDiscovery.parallelism", "2")
         .config("spark.databricks.delta.snapshotPartitions", "1")
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.python.daemon.module", "shoprec.workers")
         .config("spark.python.unix.domain.socket.enabled", "true")
-        .config(map=PLAIN | ONE_TASK)
+        .config(map=RESULTS | PLAIN | ONE_TASK)
         .config("spark.log.level", "ERROR")
         .getOrCreate()
     )

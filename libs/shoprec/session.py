@@ -23,7 +23,12 @@ DELTA = {
 }
 
 #: Settings that the results depend on, the same everywhere.
-RESULTS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+RESULTS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    # Files in any charset that Java knows, windows-1252 above all: Spark's own list is of eight.
+    "spark.sql.legacy.javaCharsets": "true",
+}
 
 #: Java classes that PySpark asks for at nearly every call.
 KEPT = (

@@ -60,6 +60,14 @@ def test_columns_may_be_named_and_options_told(spark: SparkSession, tmp_path: Pa
     assert deliver(spark, "sales", dataset, {}).rows.select("left", "right").collect() == [("1", "2")]
 
 
+def test_files_of_windows_keep_their_signs(spark: SparkSession, tmp_path: Path) -> None:
+    """ISO-8859-1, which Spark takes for it, would make control characters of € and “."""
+    (tmp_path / "a.csv").write_bytes("what;price\nKäse “fein”;3 €\n".encode("windows-1252"))
+    dataset = Dataset(format="csv", path=str(tmp_path), options={"sep": ";", "encoding": "windows-1252"})
+    rows = deliver(spark, "sales", dataset, {}).rows.select("what", "price").collect()
+    assert rows == [("Käse “fein”", "3 €")]
+
+
 def test_json_is_read_as_text(spark: SparkSession, tmp_path: Path) -> None:
     lines = [json.dumps({"id": 1, "tags": ["a"], "more": 2}), '{"id": ']
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
