@@ -35,7 +35,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 def alone(files: str, run_id: str) -> Iterator[None]:
     """A block in which no other process of this machine works at the run, where ``files`` is a local folder.
 
-    The mark is let go however the process ends. Elsewhere a scheduler must see to it, as the bundle of Databricks does.
+    The mark is let go however the process ends. Elsewhere a scheduler must see to it, as that of the bundle does.
 
     :raises ConfigError: another process is at the run, or the folder cannot be written
     """
