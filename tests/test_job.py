@@ -14,9 +14,9 @@ from shoprec.context import Job, JobContext, known_before
 from shoprec.contracts.gold import SAMPLES
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ContractBroken
-from shoprec.job import cli, done_before, load_job, parser, perform
+from shoprec.job import cli, load_job, parser, perform
 from shoprec.lake import Lake
-from shoprec.runs import publish
+from shoprec.runs import done_before, publish
 from shoprec.session import check_java, check_memory
 from tests.small_tables import rows
 

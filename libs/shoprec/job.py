@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NoReturn
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import SparkSession
 
 from shoprec import config, resources
 from shoprec.context import Job, JobContext, say
@@ -65,12 +65,6 @@ def rows_by_table(written: Sequence[Written]) -> Mapping[str, int]:
     for one in written:
         rows[one.table] = rows.get(one.table, 0) + one.rows
     return rows
-
-
-def done_before(lake: Lake, run_id: str, told: config.Config) -> dict[tuple[str, date], Row]:
-    """The row of gold.job_runs of each (job, as-of date) of a run that ended with these settings and this code."""
-    rows = lake.read(JOB_RUNS, run_id=run_id).collect()
-    return {(row["job"], row["as_of"]): row for row in rows if row["settings_hash"] == told.job_digest(row["job"])}
 
 
 def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:

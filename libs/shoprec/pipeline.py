@@ -13,9 +13,10 @@ from shoprec.config import Config
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ShoprecError, first_line
 from shoprec.graph import JobEntry, Node, nodes
-from shoprec.job import done_before, load_job, perform, rows_by_table, say
+from shoprec.job import load_job, perform, rows_by_table, say
 from shoprec.lake import Lake
 from shoprec.places import local_path
+from shoprec.runs import done_before
 from shoprec.session import label_thread
 
 

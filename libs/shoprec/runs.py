@@ -1,16 +1,61 @@
-"""Published runs: which one readers see, its rows, and how a run becomes seen."""
+"""Runs: which of their jobs have ended, which one readers see, its rows, and how a run becomes seen."""
 
+import json
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from shoprec.config import Config
 from shoprec.contracts.core import Table
-from shoprec.contracts.gold_runs import RUNS
+from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
+from shoprec.contracts.silver import INTERACTIONS, ITEMS, PROMOTIONS, USERS
 from shoprec.errors import ConfigError, PublishConflict
+from shoprec.graph import Node, ancestors
 from shoprec.lake import Lake
+
+#: What all jobs of a run should have read in one state. Prices are made again by each run, be they equal or not.
+ONE_STATE = tuple(table.name for table in (INTERACTIONS, ITEMS, USERS, PROMOTIONS))
+
+
+def done_before(lake: Lake, run_id: str, told: Config) -> dict[tuple[str, date], Row]:
+    """The row of gold.job_runs of each (job, as-of date) of a run that ended with these settings and this code."""
+    rows = lake.read(JOB_RUNS, run_id=run_id).collect()
+    return {(row["job"], row["as_of"]): row for row in rows if row["settings_hash"] == told.job_digest(row["job"])}
+
+
+def all_ended(lake: Lake, run_id: str, told: Config, as_of: date) -> dict[tuple[str, date], Row]:
+    """The rows of gold.job_runs of every job that must have ended before a run is published.
+
+    :raises ConfigError: one of them has not come to its end, or did so with other settings or other code
+    """
+    needed = {(node.job, told.date_at(as_of, node.at)) for node in ancestors(told.graph.jobs, Node("runs"))}
+    done = done_before(lake, run_id, told)
+    if missing := sorted(needed - done.keys()):
+        name, day = missing[0]
+        raise ConfigError(
+            f"run {run_id} is not published: {len(missing)} of the {len(needed)} jobs before have not ended with "
+            f"these settings and this code, {name} for {day} first — run them, or give the same --set as they had"
+        )
+    return {key: done[key] for key in needed}
+
+
+def states_mixed(ended: Mapping[tuple[str, date], Row]) -> str:
+    """What to say where silver changed while these jobs read it; empty where all of them read one state."""
+    seen: dict[str, dict[int, str]] = defaultdict(dict)
+    for (name, day), row in sorted(ended.items()):
+        for table, version in json.loads(row["versions_read"]).items():
+            if table in ONE_STATE:
+                seen[table].setdefault(version, f"{version} for {name} of {day}")
+    told = [
+        f"silver.{table} was at version {' and '.join(text for _, text in sorted(versions.items()))}"
+        for table, versions in seen.items()
+        if len(versions) > 1
+    ]
+    return f"{'; '.join(told)}: data were taken in while the run was made, and its lists mix both" if told else ""
 
 
 def latest_run(lake: Lake, as_of: date | None = None, before: date | None = None) -> dict[str, Any] | None:
