@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from shoprec.lake import Lake
 from shoprec.session import RESULTS, keep_classes
-from tests.light_spark import JVM, ONE_TASK, PLAIN
+from tests.light_spark import LONG_JVM, ONE_TASK, PLAIN
 from tests.small_run import small_run
 
 __all__ = ["small_run"]
@@ -41,7 +41,7 @@ def spark() -> Iterator[SparkSession]:
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.driver.memory", "1500m")
-        .config("spark.driver.extraJavaOptions", JVM)
+        .config("spark.driver.extraJavaOptions", LONG_JVM)
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
