@@ -26,11 +26,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             run_id = args.run_id or told.run_id(args.as_of)
             run_pipeline(told, lake, args.as_of, run_id)
         judged_at = told.date_at(args.as_of, 1)
+        # In a run of their own: the one that is made for that day takes in what has come by then.
+        own = f" --run-id judging-{judged_at}"
         say(
             f"run {run_id} is published and exported; when all of {told.horizon} days is known, take that in and judge "
             "it with the same --shop, --env and --set:"
             + "".join(
-                f"\n  jobs/{job}.py --as-of {judged_at}" for job in ("ingest", "interactions", "metrics", "report")
+                f"\n  jobs/{job}.py --as-of {judged_at}{more}"
+                for job, more in (("ingest", own), ("interactions", own), ("metrics", ""), ("report", ""))
             )
         )
 

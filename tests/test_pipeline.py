@@ -1,5 +1,6 @@
 """The pipeline when a job fails: what is told at once, what becomes of the jobs beside it, what is left."""
 
+import errno
 import subprocess
 import sys
 from datetime import date
@@ -85,7 +86,7 @@ with alone({str(tmp_path)!r}, "run"):
     other = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"
     with (
-        pytest.raises(ConfigError, match=f"run run is being made by process {other.pid} of this machine"),
+        pytest.raises(ConfigError, match=f"run run is being made by process {other.pid} on "),
         pipeline.alone(str(tmp_path), "run"),
     ):
         pass
@@ -95,6 +96,18 @@ with alone({str(tmp_path)!r}, "run"):
     other.wait()
     with pipeline.alone(str(tmp_path), "run"):
         pass
+
+
+def test_where_nothing_can_be_locked_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(pipeline.fcntl, "flock", refuse)
+    with pipeline.alone(str(tmp_path), "run"):
+        pass
+    assert "run cannot be locked ([Errno 37] No locks available): see to it" in capsys.readouterr().out
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class ContractBroken(ShoprecError):
 
 
 class PublishConflict(ShoprecError):
-    """Another run was published first. Exit code 1."""
+    """Another run was published, or another export was put, first. Exit code 1."""
 
 
 def first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -25,7 +26,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 
     As many run at a time as the environment says: most jobs wait for the driver half of their time.
 
-    :raises ConfigError: another process of this machine is at the run
+    :raises ConfigError: another process is at the run
     :raises ShoprecError: of the first job that failed, when those beside it have ended; started again, the run goes on
     """
     with alone(told.env.files, run_id):
@@ -34,7 +35,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 
 @contextmanager
 def alone(files: str, run_id: str) -> Iterator[None]:
-    """A block in which no other process of this machine works at the run, where ``files`` is a local folder.
+    """A block in which no other process has the run in its ``alone``, where ``files`` is a local folder.
 
     The mark is let go however the process ends. Elsewhere a scheduler must see to it, as that of the bundle does.
 
@@ -55,17 +56,19 @@ def alone(files: str, run_id: str) -> Iterator[None]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(
-                f"run {run_id} is being made by process {mark.read_text() or '(unknown)'} of this machine: two at one "
-                "run would write over each other — wait for it, end it, or make another run with --run-id"
+                f"run {run_id} is being made by process {mark.read_text() or '(unknown)'}: two at one run would write "
+                "over each other — wait for it, end it, or make another run with --run-id"
             ) from error
+        except OSError as error:
+            say(f"warning: {mark} cannot be locked ({error}): see to it that no other process works at run {run_id}")
         held.truncate(0)
-        held.write(str(os.getpid()))
+        held.write(f"{os.getpid()} on {socket.gethostname()}")
         held.flush()
         yield
 
 
 def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date, run_id: str) -> None:
-    before, done = nodes(part), done_before(lake, run_id, told)
+    before, done = nodes(part), done_before(lake, run_id, told, part, as_of)
     graph = TopologicalSorter(before)
     graph.prepare()
     running: dict[Future[str], Node] = {}
@@ -74,7 +77,7 @@ def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: dat
         while graph.is_active():
             for node in graph.get_ready():
                 day = told.date_at(as_of, node.at)
-                if (node.job, day) in done:
+                if node in done:
                     ended += 1
                     say(f"[{ended:>2}/{len(before)}] {node.job} for {day}: done before")
                     graph.done(node)

@@ -14,48 +14,63 @@ from shoprec.contracts.core import Table
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.contracts.silver import INTERACTIONS, ITEMS, PROMOTIONS, USERS
 from shoprec.errors import ConfigError, PublishConflict
-from shoprec.graph import Node, ancestors
+from shoprec.graph import JobEntry, Node, ancestors, nodes
 from shoprec.lake import Lake
 
 #: What all jobs of a run should have read in one state. Prices are made again by each run, be they equal or not.
 ONE_STATE = tuple(table.name for table in (INTERACTIONS, ITEMS, USERS, PROMOTIONS))
 
 
-def done_before(lake: Lake, run_id: str, told: Config) -> dict[tuple[str, date], Row]:
-    """The row of gold.job_runs of each (job, as-of date) of a run that ended with these settings and this code."""
-    rows = lake.read(JOB_RUNS, run_id=run_id).collect()
-    return {(row["job"], row["as_of"]): row for row in rows if row["settings_hash"] == told.job_digest(row["job"])}
+def done_before(lake: Lake, run_id: str, told: Config, part: Mapping[str, JobEntry], as_of: date) -> dict[Node, Row]:
+    """The row of gold.job_runs of each node of ``part`` that ended in the run with these settings and this code.
+
+    What ended before a job that it follows was started again is left out: it was made of what lay there earlier.
+    """
+    rows = {(row["job"], row["as_of"]): row for row in lake.read(JOB_RUNS, run_id=run_id).collect()}
+    done: dict[Node, Row] = {}
+    for node, before in nodes(part).items():
+        row = rows.get((node.job, told.date_at(as_of, node.at)))
+        if (
+            row is not None
+            and row["settings_hash"] == told.job_digest(node.job)
+            and all(one in done and done[one]["started_at"] <= row["started_at"] for one in before)
+        ):
+            done[node] = row
+    return done
 
 
-def all_ended(lake: Lake, run_id: str, told: Config, as_of: date) -> dict[tuple[str, date], Row]:
+def all_ended(lake: Lake, run_id: str, told: Config, as_of: date) -> dict[Node, Row]:
     """The rows of gold.job_runs of every job that must have ended before a run is published.
 
-    :raises ConfigError: one of them has not come to its end, or did so with other settings or other code
+    :raises ConfigError: one of them has not come to its end, or did so with other settings or other code, or before a
+        job that it follows was started again
     """
-    needed = {(node.job, told.date_at(as_of, node.at)) for node in ancestors(told.graph.jobs, Node("runs"))}
-    done = done_before(lake, run_id, told)
-    if missing := sorted(needed - done.keys()):
-        name, day = missing[0]
+    done = done_before(lake, run_id, told, told.graph.jobs, as_of)
+    needed = ancestors(told.graph.jobs, Node("runs"))
+    missing = [node for node in nodes(told.graph.jobs) if node in needed and node not in done]
+    if missing:
         raise ConfigError(
             f"run {run_id} is not published: {len(missing)} of the {len(needed)} jobs before have not ended with "
-            f"these settings and this code, {name} for {day} first — run them, or give the same --set as they had"
+            f"these settings and this code since those that they follow, {missing[0].job} for "
+            f"{told.date_at(as_of, missing[0].at)} first — run them, or give the same --set as they had"
         )
-    return {key: done[key] for key in needed}
+    return {node: done[node] for node in needed}
 
 
-def states_mixed(ended: Mapping[tuple[str, date], Row]) -> str:
+def states_mixed(ended: Mapping[Node, Row]) -> str:
     """What to say where silver changed while these jobs read it; empty where all of them read one state."""
     seen: dict[str, dict[int, str]] = defaultdict(dict)
-    for (name, day), row in sorted(ended.items()):
+    for node, row in sorted(ended.items()):
         for table, version in json.loads(row["versions_read"]).items():
             if table in ONE_STATE:
-                seen[table].setdefault(version, f"{version} for {name} of {day}")
+                seen[table].setdefault(version, f"{version} for {node.job} of {row['as_of']}")
     told = [
         f"silver.{table} was at version {' and '.join(text for _, text in sorted(versions.items()))}"
         for table, versions in seen.items()
         if len(versions) > 1
     ]
-    return f"{'; '.join(told)}: data were taken in while the run was made, and its lists mix both" if told else ""
+    mixed = "data were taken in, or the table was rewritten, while the run was made: what became known before its date"
+    return f"{'; '.join(told)}: {mixed} is in only some of its tables" if told else ""
 
 
 def latest_run(lake: Lake, as_of: date | None = None, before: date | None = None) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ def test_a_tenth_may_be_lost_and_no_more(ours: dict, last: dict | None, passed: 
 
 def test_the_verdict_names_both_figures_and_the_floor() -> None:
     assert decide({"ndcg@10": 0.1}, {"ndcg@10": 0.2}, CONFIG).reason == (
-        "ndcg@10 0.1000 against 0.2000 of the last published run (floor 0.1800)"
+        "ndcg@10 0.1000 against 0.2000 of the published run before (floor 0.1800)"
     )
 
 

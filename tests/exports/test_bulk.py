@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from shoprec.errors import ConfigError, ContractBroken
+from shoprec.errors import ConfigError, ContractBroken, PublishConflict
 from shoprec.exports import bulk
 from shoprec.exports.bulk import export, verify
 from shoprec.exports.recommendations import documents
@@ -132,9 +132,7 @@ def test_a_run_that_dies_midway_is_not_seen_and_the_next_cleans_up(
     again = export(lines.where("user_id < 'u3'"), str(tmp_path), ("jsonl",), 10, {"try": 3})
     assert verify(str(tmp_path)) == again
     assert (again["users"], again["try"]) == (3, 3)
-    # What died has the number that the third has; it goes when that is no longer the version before.
-    third = export(lines, str(tmp_path), ("jsonl",), 10, {"try": 4})
-    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {again["folder"], third["folder"]}
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {before["folder"], again["folder"]}
 
 
 def test_the_same_recommendations_give_the_same_bytes(
@@ -160,10 +158,11 @@ def test_who_copies_the_files_of_the_manifest_before_finds_them(lines: DataFrame
     assert all((tmp_path / entry["path"]).exists() for entry in before["files"])
 
 
-def test_of_two_exports_at_once_neither_takes_the_others_files(
+def test_of_two_exports_at_once_the_first_to_end_stands(
     lines: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other begins and ends while this one writes; both begin at the same manifest."""
+    before = export(lines, str(tmp_path), ("jsonl",), 10, {"by": "me"})
     real = bulk._write
     other = []
 
@@ -174,9 +173,12 @@ def test_of_two_exports_at_once_neither_takes_the_others_files(
         return real(*told)
 
     monkeypatch.setattr(bulk, "_write", meanwhile)
-    mine = export(lines, str(tmp_path), ("jsonl",), 10, {"by": "me"})
-    assert verify(str(tmp_path)) == mine
-    assert all((tmp_path / entry["path"]).exists() for entry in other[0]["files"])
+    with pytest.raises(PublishConflict, match="another export was put there meanwhile and stands"):
+        export(lines, str(tmp_path), ("jsonl",), 10, {"by": "me"})
+    assert verify(str(tmp_path)) == other[0]
+    again = export(lines, str(tmp_path), ("jsonl",), 10, {"by": "me"})
+    folders = {path.name for path in tmp_path.iterdir() if path.is_dir()}
+    assert folders == {other[0]["folder"], again["folder"]} != {before["folder"]}
 
 
 def test_lists_of_an_earlier_date_do_not_replace_those_of_a_later(lines: DataFrame, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 from py4j.protocol import Py4JJavaError
+from pyarrow import parquet as pq
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -147,6 +149,13 @@ def test_files_with_unlike_headers_are_refused(spark: SparkSession, tmp_path: Pa
     told = str(unreadable("sales", csv(tmp_path), raised.value))
     assert "its files have different headers" in told
     assert "b.csv" in told
+
+
+def test_parquet_files_whose_columns_are_of_unlike_types_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    for name, kind in (("a", pa.int64()), ("b", pa.string())):
+        pq.write_table(pa.table({"x": pa.array([], kind)}), tmp_path / f"{name}.parquet")
+    with pytest.raises(ConfigError, match=r'columns of one name and unlike types: .*"BIGINT" and "STRING".*one type'):
+        deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {})
 
 
 def test_a_broken_parquet_file_is_named(spark: SparkSession, tmp_path: Path) -> None:

@@ -69,16 +69,37 @@ def test_the_gate_goes_by_the_lists_of_its_own_date(lake: Lake) -> None:
 
 
 def test_a_run_of_which_a_job_has_not_ended_is_not_published(lake: Lake) -> None:
-    """Candidates of the earlier date ended with other settings; those of the run's own date have no row."""
+    """Candidates of the earlier date ended with other settings; those of the run's own date have no row; lists need both."""
     make_ready(lake, [RUNS])
     for job, at in ENDED:
         if (job, at) != ("candidates", 0):
             other = {"settings_hash": "of other settings"} if (job, at) == ("candidates", -1) else {}
             record(lake, job, DAY + at * HORIZON, **other)
     judged(lake, DAY, 0.3)
+    with pytest.raises(ConfigError, match="3 of the 6 jobs before have not ended .* candidates for 2024-02-16 first"):
+        context(lake).job.run(context(lake))
+    assert rows(lake, RUNS) == []
+
+
+def test_what_was_made_before_a_job_that_it_follows_began_again_is_not_published(lake: Lake) -> None:
+    """Samples were made anew, of the earlier date alone: its candidates and all after them are of those before."""
+    ended(lake)
+    judged(lake, DAY, 0.3)
+    lake.remove(JOB_RUNS, run_id="run", job="samples", as_of=DAY - HORIZON)
+    record(lake, "samples", DAY - HORIZON, started_at=datetime(2024, 3, 1, 0, 0, 1))
     with pytest.raises(ConfigError, match="2 of the 6 jobs before have not ended .* candidates for 2024-02-16 first"):
         context(lake).job.run(context(lake))
     assert rows(lake, RUNS) == []
+
+
+def test_a_published_run_goes_on_to_its_export_though_another_followed(lake: Lake) -> None:
+    for day, run_id in ((DAY, "run"), (DAY + HORIZON, "next")):
+        ended(lake, day, run_id)
+        judged(lake, day, 0.3, run_id)
+        job = context(lake, day, run_id)
+        job.job.run(job)
+    context(lake).job.run(context(lake))
+    assert sorted(row["run_id"] for row in rows(lake, RUNS)) == ["next", "run"]
 
 
 def test_a_run_whose_jobs_read_two_states_of_silver_says_so(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:

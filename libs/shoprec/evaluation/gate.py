@@ -49,7 +49,7 @@ def decide(ours: Mapping[str, Any], last: Mapping[str, Any] | None, config: Gate
         return Verdict(True, f"{config.metric} {value:.4f}; no published run to compare with{beside}")
     floor = last[config.metric] * (1 - config.tolerance)
     words = (
-        f"{config.metric} {value:.4f} against {last[config.metric]:.4f} of the last published run (floor {floor:.4f})"
+        f"{config.metric} {value:.4f} against {last[config.metric]:.4f} of the published run before (floor {floor:.4f})"
         f"{beside}"
     )
     return Verdict(value >= floor, words)

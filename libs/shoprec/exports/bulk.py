@@ -3,8 +3,9 @@
 An export is a folder that holds ``manifest.json`` and a folder ``v<n>-…`` with the files that the manifest names. A
 new export writes ``v<n+1>-…``, a name that no other export chooses, while readers still hold to the old manifest;
 putting the new manifest is the one step that changes what they see, and needs no renaming of folders, which object
-stores do not have. The files of the manifest before stay, for those who are still copying them; what is older is
-removed, with what exports that died left over.
+stores do not have. The files of the manifest before stay, for those who are still copying them; all other versions
+are removed, with what exports that died left over. Of several exports at once the first to end is seen; the others end
+with an error.
 """
 
 import json
@@ -18,7 +19,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.errors import ConfigError, ContractBroken
+from shoprec.errors import ConfigError, ContractBroken, PublishConflict
 from shoprec.exports import files
 from shoprec.places import absolute
 from shoprec.reuse import reused
@@ -28,7 +29,7 @@ MANIFEST = "manifest.json"
 _HASHED = "path string, bytes long, sha256 string"
 
 #: The name of a version's folder. Others in the same place are somebody else's.
-_VERSION = re.compile(r"v(\d+)-[0-9a-f]{8}")
+_VERSION = re.compile(r"v\d+-[0-9a-f]{8}")
 
 #: Spark's name for each format, and the options it is written with.
 _SPARK = {"parquet": ("parquet", {"compression": "zstd"}), "jsonl": ("json", {"ignoreNullFields": "false"})}
@@ -44,6 +45,7 @@ def export(
 
     :raises ConfigError: lists of a later date lie there
     :raises ContractBroken: what was read back is not what was written, or not the same in two formats
+    :raises PublishConflict: another export was put there meanwhile
     """
     root = absolute(out.rstrip("/"))
     before = _manifest(root) or {"version": 0}
@@ -59,10 +61,11 @@ def export(
     if any(count != counts[formats[0]] or count["users"] != users for count in counts.values()):
         raise ContractBroken(f"export to {root}: of {users} users, its files hold {counts} — export again")
     manifest = {**facts, **counts[formats[0]], "version": version, "folder": folder, "files": entries}
+    if (_manifest(root) or {}).get("folder") != before.get("folder"):
+        raise PublishConflict(f"export to {root}: another export was put there meanwhile and stands — export again")
     files.write(f"{root}/{MANIFEST}", json.dumps(manifest, indent=2, sort_keys=True).encode())
     for name in files.folders(root):
-        made = _VERSION.fullmatch(name)
-        if made and int(made[1]) <= before["version"] and name != before.get("folder"):
+        if _VERSION.fullmatch(name) and name not in (folder, before.get("folder")):
             files.remove(f"{root}/{name}")
     return manifest
 
@@ -76,7 +79,7 @@ def _refuse_older(root: str, there: Mapping[str, Any], facts: Mapping[str, Any])
     if there.get("as_of", "") > facts.get("as_of", ""):
         raise ConfigError(
             f"export to {root}: the lists of {there['as_of']} lie there, those of {facts['as_of']} are older — choose "
-            "another place with --set export.out=…, or remove the folder"
+            "another place with --set export.out=…"
         )
 
 

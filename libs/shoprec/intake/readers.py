@@ -166,6 +166,12 @@ def unreadable(name: str, dataset: Dataset, error: Exception) -> ConfigError:
     if header is not None:
         told = " ".join(line.strip() for line in lines[header : header + 5])
         return ConfigError(f"dataset {name}: its files have different headers: {told} — make a dataset of each kind")
+    if "CANNOT_MERGE" in str(error):
+        told = next((line for line in lines if "Failed to merge" in line or "CANNOT_MERGE_INCOMPATIBLE" in line), "")
+        return ConfigError(
+            f"dataset {name}: its files have columns of one name and unlike types: {told.strip() or lines[0]} — write "
+            "them with one type, or make a dataset of each kind"
+        )
     # Java's errors come wrapped: the line that names the file says most.
     named = next(
         (line for line in lines if "Encountered error while reading file" in line), lines[0] if lines else error
