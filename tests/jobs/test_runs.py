@@ -69,7 +69,7 @@ def test_the_gate_goes_by_the_lists_of_its_own_date(lake: Lake) -> None:
 
 
 def test_a_run_of_which_a_job_has_not_ended_is_not_published(lake: Lake) -> None:
-    """Candidates of the earlier date ended with other settings; those of the run's own date have no row; lists need both."""
+    """Candidates ended with other settings for the earlier date, and not at all for the run's own; lists need both."""
     make_ready(lake, [RUNS])
     for job, at in ENDED:
         if (job, at) != ("candidates", 0):
