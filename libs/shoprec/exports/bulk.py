@@ -5,7 +5,7 @@ new export writes ``v<n+1>-…``, a name that no other export chooses, while rea
 putting the new manifest is the one step that changes what they see, and needs no renaming of folders, which object
 stores do not have. The files of the manifest before stay, for those who are still copying them; all other versions
 are removed, with what exports that died left over. Of several exports at once the first to end is seen; the others end
-with an error.
+with an error, unless two put their manifests within the same moment, which no store here can tell.
 """
 
 import json
