@@ -157,6 +157,17 @@ make_environment() {
     install --no-deps "$wheel"
     "$here/jars.sh" "$python" "$cache/jars"
     install --no-deps --no-build-isolation --editable "$root"
+    compile_all
+}
+
+# uv installs sources alone, and where Python is told to keep no bytecode (PYTHONDONTWRITEBYTECODE, usual in images of
+# containers) each process would compile all that it imports: two thirds of what a job's start takes. The kernels of als
+# take numba 15 s, in every worker that needs them before one has kept them.
+compile_all() {
+    say "compiling what jobs import"
+    # A package may carry files that are no Python of this version: that they cannot be compiled is no error.
+    "$python" -m compileall -qq -j 0 -x '/site-packages/.*/tests?/' "$venv/lib" "$root/libs" "$root/jobs" || true
+    "$python" -c 'from shoprec.models.als import kernels; kernels.compile_for_als()'
 }
 
 [ "$(uname -s)" = Linux ] || fail "$(uname -s) is not supported: Horovod and the launchers are built for Linux"

@@ -1,9 +1,14 @@
 """A half round's tasks by hand: however often one is done, the files say the same."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numba
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from shoprec.models.als import kernels
 from shoprec.models.als.blocks import Entries, Files, Vectors, gathered, packed
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.als.solve import Half, joint_name
@@ -59,6 +64,29 @@ def test_a_task_that_is_done_again_takes_nothing_away(half):
     half.join(0, [*shares, *more])
     half.solve(1, OTHERS)
     assert vectors(half) == before
+
+
+def test_what_set_up_compiles_is_what_tasks_ask_for(half, monkeypatch):
+    asked, compiled = {}, {}
+
+    def asking(name, kernel):
+        def called(*given):
+            asked[name] = tuple(numba.typeof(one) for one in given)
+            kernel(*given)
+
+        return called
+
+    for name in ("exact", "conjugate", "sums"):
+        monkeypatch.setattr(kernels, name, asking(name, getattr(kernels, name)))
+    _, shares = half.solve(0, OTHERS)
+    half.join(0, shares)
+    by_steps = CONFIG.model_copy(update={"solver": "conjugate_gradient"})
+    replace(half, config=by_steps, number=2, before=1).solve(0, OTHERS)
+    for name in asked:
+        told = SimpleNamespace(compile=lambda types, name=name: compiled.update({name: types}))
+        monkeypatch.setattr(kernels, name, told)
+    kernels.compile_for_als()
+    assert asked == compiled
 
 
 def test_what_another_task_should_have_written_is_missed_by_name(half):

@@ -200,3 +200,13 @@ def _times(left_FF, own_GF, held_T, ridge_T, vectors_TF, product_TF):  # noqa: A
                 size += own_GF[at, f] * vectors_TF[row, f]
             for f in range(width):
                 product_TF[row, f] += size * own_GF[at, f]
+
+
+def compile_for_als() -> None:
+    """Compile the kernels for the types that ``als`` gives them first, or load what was compiled before."""
+    ends, places, singles, steps = numba.int64[::1], numba.int32[::1], numba.float32[::1], numba.int64
+    single, double = numba.float32, numba.float64
+    told = ends, places, singles, single[:, ::1]
+    exact.compile((*told, single[:, ::1], singles, single[:, ::1]))
+    conjugate.compile((*told, single[:, ::1], singles, steps, single[:, ::1]))
+    sums.compile((*told, double[:, :, ::1], double[:, ::1]))
