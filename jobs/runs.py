@@ -19,8 +19,7 @@ def run(job: JobContext) -> None:
     before = last_published(job.lake)
     ended = all_ended(job.lake, job.run_id, job.config, job.as_of)
     # Jobs that make silver read it before and after.
-    late = {node: row for node, row in ended.items() if all(t.layer == "gold" for t in load_job(node.job).writes)}
-    if mixed := states_mixed(late):
+    if mixed := states_mixed({node: row for node, row in ended.items() if load_job(node.job).makes_gold}):
         job.note(mixed=mixed)
         job.progress(f"warning: {mixed}")
     details = {key: json.loads(row["detail"]) for key, row in ended.items()}

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from shoprec.contracts import TABLES
 from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.contracts.silver import INTERACTIONS, ITEMS, PRICES, PROMOTIONS, USERS
-from shoprec.graph import Node, nodes
+from shoprec.graph import nodes
 from shoprec.job import load_config, load_job, perform
 from shoprec.lake import Lake
 from tests.same import assert_same_gold
@@ -72,7 +72,7 @@ def later_lake(spark: SparkSession, small_run: SmallRun, tmp_path_factory: pytes
     lake.ensure(TABLES.values())
     poisoned(spark, small_run, lake)
     assert lake.read(INTERACTIONS).count() > 1.2 * Lake(spark, str(small_run.tables)).read(INTERACTIONS).count()
-    made = [node for node in nodes(told.graph.jobs) if makes_gold(node)]
+    made = [node for node in nodes(told.graph.jobs) if load_job(node.job).makes_gold]
     # What made the tables that were copied has ended, for this run too.
     records = Lake(spark, str(small_run.tables)).read(JOB_RUNS, run_id=small_run.run_id)
     earlier = records.where(~F.col("job").isin([node.job for node in made]))
@@ -80,11 +80,6 @@ def later_lake(spark: SparkSession, small_run: SmallRun, tmp_path_factory: pytes
     for node in made:
         perform(load_job(node.job), told, lake, told.date_at(small_run.as_of, node.at), small_run.run_id)
     return place / "lake"
-
-
-def makes_gold(node: Node) -> bool:
-    writes = load_job(node.job).writes
-    return bool(writes) and all(table.layer == "gold" for table in writes)
 
 
 def test_what_was_not_known_in_time_changes_nothing(small_run: SmallRun, later_lake: Path) -> None:

@@ -36,6 +36,11 @@ class Job:
     settings: type[Settings] = Settings
     run_horizons: int = 0
 
+    @property
+    def makes_gold(self) -> bool:
+        """Whether gold is all that it writes: such a job reads silver, others make it."""
+        return bool(self.writes) and all(table.layer == "gold" for table in self.writes)
+
 
 @dataclass
 class JobContext:
