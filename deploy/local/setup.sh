@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes this checkout ready to run: system tools checked, .venv from the lock files, Horovod, Delta's jars, the project
-# itself (editable). A second call finds its stamp, takes about a second and needs no network.
+# itself (editable), all of it compiled. A second call finds its stamp, takes about a second and needs no network. To be run
+# by the user who runs jobs: what one user compiled another may not be let use.
 #
 #   deploy/local/setup.sh
 #
@@ -8,6 +9,7 @@
 # SHOPREC_APT=no  never install Debian packages, only name them
 # XDG_CACHE_HOME  wheels built here, jars and uv are kept in its folder shoprec (default ~/.cache)
 set -euo pipefail
+trap 'exit 130' INT # whatever the command that it met makes of it
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -16,10 +18,12 @@ venv=$root/.venv
 python=$venv/bin/python
 stamp=$venv/.setup-done
 started=$venv/.setup-started
+kernels=$root/libs/shoprec/models/als/kernels.py
+compiled=$(dirname "$kernels")/__pycache__/.setup-compiled
 # An activated or exported environment must not be taken for the system's Python.
 PATH=${PATH//"$venv/bin:"/}
 unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
-need_gib=8 # an empty cache and .venv take 7.8 GiB at most and 6.5 in the end, most of it torch's libraries
+need_gib=8 # an empty cache and .venv take 7.8 GiB at most and 6.9 in the end, most of it torch's libraries
 
 say() { echo "setup: $*" >&2; }
 fail() {
@@ -157,23 +161,39 @@ make_environment() {
     install --no-deps "$wheel"
     "$here/jars.sh" "$python" "$cache/jars"
     install --no-deps --no-build-isolation --editable "$root"
-    compile_all
+    say "compiling the packages"
+    compile_python "$venv/lib"
 }
 
 # uv installs sources alone, and where Python is told to keep no bytecode (PYTHONDONTWRITEBYTECODE, usual in images of
-# containers) each process would compile all that it imports: two thirds of what a job's start takes. The kernels of als
-# take numba 15 s, in every worker that needs them before one has kept them.
-compile_all() {
-    say "compiling what jobs import"
-    # A package may carry files that are no Python of this version: that they cannot be compiled is no error.
-    "$python" -m compileall -qq -j 0 -x '/site-packages/.*/tests?/' "$venv/lib" "$root/libs" "$root/jobs" || true
-    "$python" -c 'from shoprec.models.als import kernels; kernels.compile_for_als()'
+# containers) each process would compile all that it imports: two thirds of what a job's start takes. Workers of a
+# compiler that was killed live on, and must not hold the lock.
+compile_python() {
+    local ended=0
+    "$python" -m compileall -qq -j "$(nproc)" -x '/site-packages/.*/tests?/' "$@" 9>&- || ended=$?
+    # 1: a package carries a file that is no Python of this version.
+    [ "$ended" -le 1 ] || fail "compiling ended with $ended; run the same command again"
+}
+
+# The kernels of als take numba 15 s, in every worker that needs them before they are kept. Where the checkout cannot be
+# written nothing can be.
+compile_own() {
+    [ -w "$(dirname "$kernels")" ] || return 0
+    say "compiling the project"
+    compile_python "$root/libs" "$root/jobs"
+    if env -u NUMBA_DISABLE_JIT "$python" -c 'from shoprec.models.als import kernels; kernels.compile_for_als()' 9>&-; then
+        touch "$compiled"
+    else
+        say "the kernels of als could not be compiled, for the reason above: each worker will try"
+    fi
 }
 
 [ "$(uname -s)" = Linux ] || fail "$(uname -s) is not supported: Horovod and the launchers are built for Linux"
 stop_if_ready() {
     is_ready || return 0
     java_ok || check_tools
+    # What was compiled is older than the kernels after a pull, and gone after `make clean`.
+    [ "$compiled" -nt "$kernels" ] || compile_own
     exit 0
 }
 stop_if_ready
@@ -195,4 +215,5 @@ rm -f "$stamp" # killed from here on, it is no longer the environment that the s
 make_environment
 fingerprint >"$stamp.part"
 mv -f "$stamp.part" "$stamp"
+compile_own
 say "done"

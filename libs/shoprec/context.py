@@ -38,7 +38,7 @@ class Job:
 
     @property
     def makes_gold(self) -> bool:
-        """Whether gold is all that it writes: such a job reads silver, others make it."""
+        """Whether it writes tables, and all of them are gold's."""
         return bool(self.writes) and all(table.layer == "gold" for table in self.writes)
 
 
