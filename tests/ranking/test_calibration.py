@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from shoprec.ranking.calibration import calibration, calibration_bins
+from shoprec.ranking.calibration import LEAST_SLOPE, calibration, calibration_bins
 
 
 def test_bins_by_hand(spark: SparkSession) -> None:
@@ -21,3 +21,10 @@ def test_calibration_finds_the_numbers_that_the_labels_were_drawn_with() -> None
     rows = np.full(120, 1000.0)
     made = calibration(list(zip(margin, rows, rows / (1 + np.exp(-(2 * margin - 1))), strict=True)))
     assert made == pytest.approx((2.0, -1.0), abs=1e-3)
+
+
+def test_calibration_never_turns_the_order_round() -> None:
+    """Less was bought of what scored higher: the slope stays above 0, and the 12 purchases of 200 rows are expected."""
+    slope, shift = calibration([(-1.0, 100.0, 10.0), (1.0, 100.0, 2.0)])
+    assert slope == LEAST_SLOPE
+    assert sum(100 / (1 + np.exp(-(slope * margin + shift))) for margin in (-1, 1)) == pytest.approx(12)

@@ -120,6 +120,24 @@ def test_one_task_learns_what_several_do(sample: DataFrame, planted: pa.Table) -
         assert np.abs(margins - two.margins(two.matrix(planted))).max() < 0.05 * np.ptp(margins)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_few_purchases_still_split_the_trees(spark: SparkSession, workers: int) -> None:
+    """Of 30 purchases among 3,000 rows the hessians sum to some 30: no leaf could hold the 1,000 that are asked for.
+
+    The 600 rows among which all purchases are have 6 of it, and a leaf of a twentieth of 30 has room for them.
+    """
+    rows = spark.range(3000).select(
+        (F.col("id") < 600).cast("float").alias("score_als"),
+        (F.col("id") < 30).cast("int").alias("label"),
+        F.lit(1.0).alias("weight"),
+    )
+    trees = Trees(rounds=1, min_child_weight=1000, column_share=1)
+    settings = SETTINGS.model_copy(update={"workers": workers})
+    made = Ranker(train(rows.repartition(workers), ("score_als",), 5, settings, trees), ("score_als",))
+    low, high = made.margins(np.array([[0], [1]], dtype=np.float32))
+    assert high > low
+
+
 def test_rows_say_what_they_count_where_their_trees_begin_and_which_day_they_are_of(labelled: DataFrame) -> None:
     """Importance is in the weight, the offset stays, and days of one pair are thinned each on its own."""
     days = F.explode(F.array(*(F.lit(day) for day in (1, 2)))).alias("period")

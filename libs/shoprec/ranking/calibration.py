@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 
 Vector = NDArray[np.float64]
@@ -15,6 +16,10 @@ Vector = NDArray[np.float64]
 #: Width of a bin, in log-odds. Margins beyond ±``BIN_EDGE`` share the outermost: at most 801 bins.
 BIN_WIDTH = 0.05
 BIN_EDGE = 20.0
+
+#: Least slope. Of few purchases, folds that hold more of them leave fewer to the trees that score them, so that margins
+#: can seem to say the contrary of what they say within a list; turned round, the best would stand last.
+LEAST_SLOPE = 0.05
 
 
 def calibration_bins(scored: DataFrame) -> DataFrame:
@@ -42,11 +47,18 @@ def collected(bins: DataFrame) -> dict[Any, list[tuple[float, float, float]]]:
 def calibration(bins: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
     """Slope and shift that turn margins into log-odds, fitted to ``bins``: (margin, rows, bought), scores out of fold.
 
-    It keeps the order of all rows.
+    It keeps the order of all rows, also where they say that it should be the other way round: then the slope is
+    ``LEAST_SLOPE``, and as many purchases as there were are to be expected.
     """
     margin, rows, bought = np.asarray(bins, dtype=np.float64).T
     (slope,), shift = regression(margin[:, None], rows, bought)
-    return slope, shift
+    if slope >= LEAST_SLOPE:
+        return slope, shift
+
+    def surplus(shift: float) -> float:
+        return float(rows @ (1 / (1 + np.exp(-(LEAST_SLOPE * margin + shift)))) - bought.sum())
+
+    return LEAST_SLOPE, float(brentq(surplus, -50.0, 50.0))
 
 
 def regression(told: NDArray[np.float64], rows: Vector, bought: Vector) -> tuple[list[float], float]:

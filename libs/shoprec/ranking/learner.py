@@ -23,6 +23,10 @@ from shoprec.ranking.ranker import matrix_of
 #: users and items of a fold are out, and fewer would teach less than what both have in common.
 ENOUGH = 1000
 
+#: Leaves that a small shop's rows shall at least suffice for. Of rare purchases the hessians sum up to about their
+#: number: a least sum for a leaf that is meant for thousands would leave trees without a split that says anything.
+_LEAVES = 20
+
 _HASH_STEPS = 1_000_000
 
 #: What learning in one task gives.
@@ -97,7 +101,6 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
         "n_estimators": trees.rounds,
         "max_depth": trees.depth,
         "learning_rate": trees.learning_rate,
-        "min_child_weight": trees.min_child_weight,
         "colsample_bytree": trees.column_share,
         "subsample": trees.row_share,
         "num_parallel_tree": trees.forest,
@@ -108,9 +111,13 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
         "verbosity": 0,
     }
     if settings.workers == 1:
-        return _in_one_task(rows, names, parameters)
-    counts = rows.agg(F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("bought")).first()
+        return _in_one_task(rows, names, parameters, trees.min_child_weight)
+    weight = F.sum(F.col("label") * F.col("weight")).alias("weight")
+    counts = rows.agg(
+        F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("bought"), weight
+    ).first()
     _check(counts["rows"], counts["bought"])
+    parameters["min_child_weight"] = min(trees.min_child_weight, counts["weight"] / _LEAVES)
     columns = {"features_col": list(names), "label_col": "label", "weight_col": "weight"}
     if "offset" in rows.columns:
         columns["base_margin_col"] = "offset"
@@ -118,7 +125,9 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
     return bytes(estimator.fit(rows).get_booster().save_raw("json"))
 
 
-def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str, object]) -> bytes:
+def _in_one_task(
+    rows: DataFrame, names: Sequence[str], parameters: Mapping[str, object], min_child_weight: float
+) -> bytes:
     """As the estimator would with one worker, without its barriers, which let a core wait for seconds.
 
     The task holds all rows: 4 bytes for each row and column, twice.
@@ -130,7 +139,8 @@ def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str,
         features_NF, (label_N, weight_N, *offset) = matrix[:, : len(names)], matrix[:, len(names) :].T
         bought, booster = np.count_nonzero(label_N), None
         if 0 < bought < len(matrix):
-            model = xgboost.XGBClassifier(n_jobs=TaskContext.get().cpus(), **parameters)
+            least = min(min_child_weight, float(label_N @ weight_N) / _LEAVES)
+            model = xgboost.XGBClassifier(n_jobs=TaskContext.get().cpus(), min_child_weight=least, **parameters)
             model.fit(features_NF, label_N, sample_weight=weight_N, base_margin=offset[0] if offset else None)
             booster = bytes(model.get_booster().save_raw("json"))
         yield pa.RecordBatch.from_pylist([{"rows": len(matrix), "bought": bought, "booster": booster}], schema=_MADE)
