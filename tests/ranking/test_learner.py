@@ -124,7 +124,7 @@ def test_one_task_learns_what_several_do(sample: DataFrame, planted: pa.Table) -
 def test_few_purchases_still_split_the_trees(spark: SparkSession, workers: int) -> None:
     """Of 30 purchases among 3,000 rows the hessians sum to some 30: no leaf could hold the 1,000 that are asked for.
 
-    The 600 rows among which all purchases are have 6 of it, and a leaf of a twentieth of 30 has room for them.
+    The 600 rows among which all purchases are have 6 of it, and a leaf of a twelfth of 30 has room for them.
     """
     rows = spark.range(3000).select(
         (F.col("id") < 600).cast("float").alias("score_als"),

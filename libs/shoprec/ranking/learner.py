@@ -25,7 +25,7 @@ ENOUGH = 1000
 
 #: Leaves that a small shop's rows shall at least suffice for. Of rare purchases the hessians sum up to about their
 #: number: a least sum for a leaf that is meant for thousands would leave trees without a split that says anything.
-_LEAVES = 20
+_LEAVES = 12
 
 _HASH_STEPS = 1_000_000
 
