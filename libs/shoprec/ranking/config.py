@@ -64,7 +64,9 @@ class Trees(Settings):
     rounds: int = Field(150, ge=1, le=2000, description="boosting rounds, 1 to 2000")
     depth: int = Field(4, ge=1, le=12, description="levels of a tree, 1 to 12")
     learning_rate: float = Field(0.05, gt=0, le=1, description="share of each tree's correction that is kept, up to 1")
-    min_child_weight: float = Field(50, ge=0, le=1e6, description="least sum of hessians in a leaf, 0 to 1,000,000")
+    min_child_weight: float = Field(
+        50, ge=0, le=1e6, description="least sum of hessians in a leaf, 0 to 1,000,000; less where purchases are few"
+    )
     column_share: float = Field(0.7, gt=0, le=1, description="share of columns that each tree may use, up to 1")
     row_share: float = Field(1.0, gt=0, le=1, description="share of rows that each tree learns from, up to 1")
     bins: int = Field(128, ge=8, le=1024, description="histogram bins a column, 8 to 1024")

@@ -93,7 +93,7 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
     """A booster's JSON, fitted on ``rows`` (as of ``training_rows``): log-odds of a purchase.
 
     Nulls are missing values, which every split sends its own way. Where rows have no offset, the trees begin at the
-    share of purchases.
+    share of purchases. Where purchases are few, a leaf may be smaller than ``trees`` says (``_LEAVES``).
 
     :raises ContractBroken: there is nothing to tell apart: no row, or rows of one label only
     """
@@ -111,13 +111,13 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
         "verbosity": 0,
     }
     if settings.workers == 1:
-        return _in_one_task(rows, names, parameters, trees.min_child_weight)
+        return _in_one_task(rows, names, parameters, trees)
     weight = F.sum(F.col("label") * F.col("weight")).alias("weight")
     counts = rows.agg(
         F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("bought"), weight
     ).first()
     _check(counts["rows"], counts["bought"])
-    parameters["min_child_weight"] = min(trees.min_child_weight, counts["weight"] / _LEAVES)
+    parameters["min_child_weight"] = _least_leaf(trees, counts["weight"])
     columns = {"features_col": list(names), "label_col": "label", "weight_col": "weight"}
     if "offset" in rows.columns:
         columns["base_margin_col"] = "offset"
@@ -125,9 +125,12 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
     return bytes(estimator.fit(rows).get_booster().save_raw("json"))
 
 
-def _in_one_task(
-    rows: DataFrame, names: Sequence[str], parameters: Mapping[str, object], min_child_weight: float
-) -> bytes:
+def _least_leaf(trees: Trees, bought: float) -> float:
+    """The least sum of hessians in a leaf, given the weight of all purchases."""
+    return min(trees.min_child_weight, bought / _LEAVES)
+
+
+def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str, object], trees: Trees) -> bytes:
     """As the estimator would with one worker, without its barriers, which let a core wait for seconds.
 
     The task holds all rows: 4 bytes for each row and column, twice.
@@ -139,7 +142,7 @@ def _in_one_task(
         features_NF, (label_N, weight_N, *offset) = matrix[:, : len(names)], matrix[:, len(names) :].T
         bought, booster = np.count_nonzero(label_N), None
         if 0 < bought < len(matrix):
-            least = min(min_child_weight, float(label_N @ weight_N) / _LEAVES)
+            least = _least_leaf(trees, float(label_N @ weight_N))
             model = xgboost.XGBClassifier(n_jobs=TaskContext.get().cpus(), min_child_weight=least, **parameters)
             model.fit(features_NF, label_N, sample_weight=weight_N, base_margin=offset[0] if offset else None)
             booster = bytes(model.get_booster().save_raw("json"))
