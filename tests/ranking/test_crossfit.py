@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from shoprec.ranking.crossfit import ndcg, out_of_fold
+from shoprec.ranking.crossfit import cross_fitted, ndcg, out_of_fold
 
 
 class Stub:
@@ -34,6 +34,13 @@ def test_each_row_is_scored_by_the_ranker_of_its_number(spark: SparkSession) -> 
     expected = {f"u{i}": (100.0 if i % 2 == 0 else 200.0) + i for i in range(20)}
     assert {row["user_id"]: row["margin"] for row in made} == expected
     assert {row["user_id"]: row["label"] for row in made} == {f"u{i}": i % 2 for i in range(20)}
+
+
+def test_each_cell_has_the_ranker_that_saw_neither_its_users_nor_its_items(spark: SparkSession) -> None:
+    cells = [(user, item) for user in range(2) for item in range(2)]
+    sample = spark.createDataFrame(cells, "user_fold int, item_fold int")
+    made = cross_fitted(sample, lambda some: sorted(map(tuple, some.collect())), 2)
+    assert made == [[(1, 1)], [(1, 0)], [(0, 1)], [(0, 0)], cells]
 
 
 def test_ndcg_against_a_plain_loop(spark: SparkSession) -> None:
