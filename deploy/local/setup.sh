@@ -18,8 +18,8 @@ venv=$root/.venv
 python=$venv/bin/python
 stamp=$venv/.setup-done
 started=$venv/.setup-started
-kernels=$root/libs/shoprec/models/als/kernels.py
-compiled=$(dirname "$kernels")/__pycache__/.setup-compiled
+kernels=("$root"/libs/shoprec/{compiled,models/als/kernels,retrieval/kernels,retrieval/ties}.py)
+compiled=$root/libs/shoprec/__pycache__/.setup-compiled
 # An activated or exported environment must not be taken for the system's Python.
 PATH=${PATH//"$venv/bin:"/}
 unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
@@ -175,16 +175,21 @@ compile_python() {
     [ "$ended" -le 1 ] || fail "compiling ended with $ended; run the same command again"
 }
 
-# The kernels of als take numba 15 s, in every worker that needs them before they are kept. Where the checkout cannot be
-# written nothing can be.
+# The kernels of als take numba 15 s, those of lists 2 s, in every worker that needs them before they are kept. Where the
+# checkout cannot be written nothing can be.
 compile_own() {
-    [ -w "$(dirname "$kernels")" ] || return 0
+    [ -w "$(dirname "${kernels[0]}")" ] || return 0
     say "compiling the project"
     compile_python "$root/libs" "$root/jobs"
-    if env -u NUMBA_DISABLE_JIT "$python" -c 'from shoprec.models.als import kernels; kernels.compile_for_als()' 9>&-; then
+    if env -u NUMBA_DISABLE_JIT "$python" -c '
+from shoprec.models.als.kernels import compile_for_als
+from shoprec.retrieval.kernels import compile_for_lists
+
+compile_for_als()
+compile_for_lists()' 9>&-; then
         touch "$compiled"
     else
-        say "the kernels of als could not be compiled, for the reason above: each worker will try"
+        say "the kernels could not be compiled, for the reason above: each worker will try"
     fi
 }
 
@@ -193,7 +198,13 @@ stop_if_ready() {
     is_ready || return 0
     java_ok || check_tools
     # What was compiled is older than the kernels after a pull, and gone after `make clean`.
-    [ "$compiled" -nt "$kernels" ] || compile_own
+    local file
+    for file in "${kernels[@]}"; do
+        if [ ! "$compiled" -nt "$file" ]; then
+            compile_own
+            break
+        fi
+    done
     exit 0
 }
 stop_if_ready

@@ -11,6 +11,7 @@ import socket
 import zipimport
 from pathlib import Path
 
+import numba  # noqa: F401
 import numpy  # noqa: F401
 import pandas  # noqa: F401
 import pyarrow.compute  # noqa: F401

@@ -1,10 +1,14 @@
 """Running best-of lists against sorting everything."""
 
+from types import SimpleNamespace
+
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoprec.retrieval import kernels
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.ties import tie_hashes
 
@@ -37,22 +41,50 @@ def test_pieces_give_what_sorting_all_gives(rows, items, k, levels, pieces, seed
     assert list(zip(row, item, score, strict=True)) == sorted_out(entries, row_hashes, item_hashes, k)
 
 
-def test_memory_stays_bounded_however_much_is_offered():
-    best = Best(np.array([5]), k=10)
-    for start in range(0, 100_000, 100):
-        items = np.arange(start, start + 100)
-        best.offer(np.zeros(100, int), items, np.zeros(100), items)
-        assert sum(len(part[0]) for part in best._kept) <= 30 + 100
-    assert len(best.take()[0]) == 10
-
-
 def test_nothing_offered_gives_nothing():
     assert [len(part) for part in Best(np.array([1, 2]), 3).take()] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("k", [1, 3])
-def test_the_floor_rises_to_the_kth_score(k):
-    best = Best(np.array([9]), k)
-    scores = np.arange(100.0)
-    best.offer(np.zeros(100, int), np.arange(100), scores, np.arange(100))
-    assert best.floor[0] == 100 - k
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 5), st.integers(1, 300), st.integers(1, 9), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99)
+)
+def test_tiles_and_entries_give_the_same(rows, items, k, levels, tiles, seed):
+    draw = np.random.default_rng(seed)
+    row_hashes, item_hashes = draw.integers(-(2**62), 2**62, rows), draw.integers(-(2**62), 2**62, items)
+    scores = draw.integers(0, levels, (rows, items)).astype(np.float32)
+    scores[draw.random(scores.shape) < 0.2] = -np.inf
+    by_tile, by_entry, order = Best(row_hashes, k), Best(row_hashes, k), draw.permutation(items)
+    for some in np.array_split(order, tiles):
+        by_tile.offer_tile(scores[:, some].copy(), some, item_hashes[some])
+    row, item = np.nonzero(np.isfinite(scores))
+    by_entry.offer(row, item, scores[row, item], item_hashes[item])
+    for one, other in zip(by_tile.take(), by_entry.take(), strict=True):
+        assert one.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("score", [np.finfo(np.float32).min, np.finfo(np.float32).max])
+def test_the_least_and_the_greatest_score_count(score):
+    best = Best(np.array([7]), 2)
+    best.offer_tile(np.array([[-np.inf, score, -np.inf]], np.float32), np.arange(3), np.arange(3))
+    assert [part.tolist() for part in best.take()] == [[0], [1], [float(score)]]
+
+
+def test_what_set_up_compiles_is_what_is_asked_for(monkeypatch):
+    """Read-only numbers, as Arrow gives them, ask for nothing else."""
+    numbers = np.arange(3)
+    numbers.flags.writeable = False
+    asked = {}
+    for name in ("offer", "offer_tile", "sort"):
+        called = lambda *given, name=name: asked.update({name: tuple(map(numba.typeof, given))})  # noqa: E731
+        monkeypatch.setattr(kernels, name, called)
+    best = Best(numbers, 2)
+    best.offer(numbers, numbers, numbers.astype(np.float32), numbers)
+    best.offer_tile(np.zeros((3, 3), np.float32), numbers, numbers)
+    best.take()
+    compiled = {}
+    for name in asked:
+        told = SimpleNamespace(compile=lambda types, name=name: compiled.update({name: types}))
+        monkeypatch.setattr(kernels, name, told)
+    kernels.compile_for_lists()
+    assert asked == compiled

@@ -61,20 +61,16 @@ def test_equal_to_brute_force_with_ties(spark, levels, new, bought, monkeypatch)
     assert result == {user: items for user, items in expected.items() if items}
 
 
-def test_many_tiles_and_groups_change_nothing(spark):
+def test_many_tiles_and_groups_change_nothing(spark, monkeypatch):
     draw = np.random.default_rng(1)
     users, items = draw.integers(0, 3, (70, 3)), draw.integers(0, 3, (1000, 3))
     rows = tables(spark, users.astype(np.float32), items.astype(np.float32), {1: [0, 999], 2: list(range(0, 1000, 2))})
     whole = found(top_k(*rows, 30, 10))
     stream = module._search
-    small = {"TILE_USERS": 16, "TILE_ITEMS": 64}
     batches = list(_stream(*rows))
-    for name, value in small.items():
-        setattr(module, name, value)
-    try:
-        tables_out = [batch.to_pylist() for batch in stream(batches, 30, 10)]
-    finally:
-        module.TILE_USERS, module.TILE_ITEMS = 256, 4096
+    monkeypatch.setattr(module, "TILE_USERS", 16)
+    monkeypatch.setattr(module, "TILE_ITEMS", 64)
+    tables_out = [batch.to_pylist() for batch in stream(batches, 30, 10)]
     assert {r["user_id"] for part in tables_out for r in part} == set(whole)
     for part in tables_out:
         for row in part:

@@ -175,21 +175,9 @@ def _nearest(
     drawn = np.maximum(1.0, held[at] / settings.max_holders)
     support = np.minimum(counted * drawn[row], np.minimum(held[at[row]], held[column]))
     similarity = measure(support, held[at[row]], held[column], total)
-    keep = similarity >= _floors(similarity, row, len(at), settings.neighbours)[row]
-    row, column, support, similarity = row[keep], column[keep], support[keep], similarity[keep]
     best = Best(number_hashes(known[at].astype(np.int64)), settings.neighbours)
-    best.offer(row, np.arange(len(row)), similarity, number_hashes(known[column].astype(np.int64)))
+    best.offer(row, np.arange(len(row)), similarity, number_hashes(known.astype(np.int64))[column])
     row, entry, similarity = best.take()
     numbers = (known[at[row]], known[column[entry]], similarity, np.rint(support[entry]).astype(np.int64))
     columns = [pa.array(values, kind) for values, kind in zip(numbers, _RESULT_ARROW.types, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=_RESULT_ARROW)
-
-
-def _floors(values: np.ndarray, row: np.ndarray, rows: int, k: int) -> np.ndarray:
-    """For each row the k-th highest of its ``values`` (sorted by ``row``), or minus infinity where it has fewer."""
-    floors = np.full(rows, -np.inf)
-    ends = np.searchsorted(row, np.arange(rows + 1))
-    for at in np.flatnonzero(np.diff(ends) > k):
-        part = values[ends[at] : ends[at + 1]]
-        floors[at] = np.partition(part, len(part) - k)[len(part) - k]
-    return floors

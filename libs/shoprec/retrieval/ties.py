@@ -10,9 +10,11 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 Hashes = npt.NDArray[np.int64]
+Unsigned = npt.NDArray[np.uint64] | np.uint64
 
 _P1, _P2, _P3 = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
 _P4, _P5 = np.uint64(0x85EBCA77C2B2AE63), np.uint64(0x27D4EB2F165667C5)
+_8, _27, _29, _31, _32, _33, _37 = (np.uint64(number) for number in (8, 27, 29, 31, 32, 33, 37))
 
 #: The seed that Spark's ``xxhash64`` starts from.
 SPARK_SEED = 42
@@ -34,12 +36,18 @@ def tie_hashes(left: Hashes, right: Hashes) -> Hashes:
     It is xxHash64 of the eight bytes of ``right``, seeded with ``left`` (https://github.com/Cyan4973/xxHash).
     """
     with np.errstate(over="ignore"):
-        word = _rotated(right.view(np.uint64) * _P2, 31) * _P1
-        mixed = (left.view(np.uint64) + _P5 + np.uint64(8)) ^ word
-        mixed = _rotated(mixed, 27) * _P1 + _P4
-        mixed = (mixed ^ (mixed >> np.uint64(33))) * _P2
-        mixed = (mixed ^ (mixed >> np.uint64(29))) * _P3
-        return (mixed ^ (mixed >> np.uint64(32))).view(np.int64)
+        return mixed(left.view(np.uint64), right.view(np.uint64)).view(np.int64)
+
+
+def mixed(left: Unsigned, right: Unsigned) -> Unsigned:
+    """``tie_hashes`` of unsigned numbers: of arrays in numpy, and of single ones within compiled kernels."""
+    word = right * _P2
+    word = ((word << _31) | (word >> _33)) * _P1
+    made = (left + _P5 + _8) ^ word
+    made = ((made << _27) | (made >> _37)) * _P1 + _P4
+    made = (made ^ (made >> _33)) * _P2
+    made = (made ^ (made >> _29)) * _P3
+    return made ^ (made >> _32)
 
 
 def number_hashes(numbers: Hashes) -> Hashes:
@@ -53,7 +61,3 @@ def signs(numbers: npt.NDArray[np.integer], width: int, seed: int) -> npt.NDArra
     words = [tie_hashes(hashes, np.full_like(hashes, seed + word)) for word in range(-(-width // 64))]
     bits = np.unpackbits(np.stack(words, axis=1).view(np.uint8), axis=1)
     return bits[:, :width].astype(np.float32) * 2 - 1
-
-
-def _rotated(value: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.uint64]:
-    return (value << np.uint64(bits)) | (value >> np.uint64(64 - bits))

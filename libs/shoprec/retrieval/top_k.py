@@ -23,8 +23,8 @@ from shoprec.reuse import shuffle_parts
 USERS_PER_TASK = 16_384
 #: Fewer users than this are not worth another copy of the items.
 LEAST_USERS_PER_TASK = 512
-#: Rows and columns of a tile of scores: 4 MiB, which stays in a core's cache.
-TILE_USERS, TILE_ITEMS = 256, 4_096
+#: Rows and columns of a tile of scores: 2 MiB, which stays in a core's cache.
+TILE_USERS, TILE_ITEMS = 512, 1_024
 
 _USER, _ITEM = 0, 1
 _RESULT = "user_id string, item_idx int, score double"
@@ -115,24 +115,15 @@ class _Group:
         order = np.argsort(seen, kind="stable")
         self.seen_items = seen[order].astype(np.int64)
         self.seen_rows = np.repeat(np.arange(len(lengths)), lengths)[order]
-        self.new, self.bought = Best(hashes, new, np.float32), Best(hashes, bought, np.float32)
+        self.new, self.bought = Best(hashes, new), Best(hashes, bought)
 
     def score(self, numbers: np.ndarray, hashes: Hashes, vectors: np.ndarray) -> None:
         """Offer one tile of items, sorted by number."""
         scores = self.vectors @ vectors.T
         rows, columns = self._seen_in(numbers)
         self.bought.offer(rows, numbers[columns], scores[rows, columns], hashes[columns])
-        if not self.new.k:
-            return
         scores[rows, columns] = -np.inf
-        # Before a row has a threshold of its own, the tile's k-th score serves: at least k entries reach it.
-        floor = self.new.floor
-        if len(numbers) > self.new.k and np.isneginf(floor).any():
-            at = len(numbers) - self.new.k
-            floor = np.maximum(floor, np.partition(scores, at, axis=1)[:, at])
-        hits = np.flatnonzero((scores >= floor[:, None]) & (scores > -np.inf))
-        rows, columns = np.divmod(hits, len(numbers))
-        self.new.offer(rows, numbers[columns], scores.ravel()[hits], hashes[columns])
+        self.new.offer_tile(scores, numbers, hashes)
 
     def _seen_in(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(rows, columns) of the tile that hold items which the user has seen."""
@@ -146,5 +137,5 @@ class _Group:
         """user_id, item_idx, score of both quotas."""
         parts = [best.take() for best in (self.new, self.bought)]
         row, item, score = (np.concatenate(part) for part in zip(*parts, strict=True))
-        columns = [self.ids.take(pa.array(row)), pa.array(item, pa.int32()), pa.array(score.astype(np.float64))]
+        columns = [self.ids.take(pa.array(row)), pa.array(item, pa.int32()), pa.array(score)]
         return pa.RecordBatch.from_arrays(columns, schema=_RESULT_ARROW)

@@ -12,12 +12,10 @@ Shapes: R rows of the block, T some of them, E their entries end to end, G some 
 width.
 """
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-
 import numba
 import numpy as np
+
+from shoprec.compiled import inlined, kernel
 
 #: Share of the right-hand side that conjugate gradient leaves: that of rounding in single precision.
 LEAST_REST = 1e-7
@@ -26,18 +24,7 @@ LEAST_REST = 1e-7
 GATHERED, TOGETHER = 1024, 64
 
 
-_OPTIONS = {"fastmath": True, "error_model": "numpy", "nogil": True}
-
-#: A function of the kernels. Within them always: called, it would be another machine code, with sums in another order,
-#: in the process that compiled it than in those that load what it kept.
-_helper = numba.njit(forceinline=True, **_OPTIONS)
-
-
-def _compiled(function: Callable) -> Callable:
-    # What is compiled is kept beside this file. In a wheel or zip on the path of a cluster's workers there is no such
-    # place, and numba would keep it in somebody's home: there each worker compiles its own.
-    kept = os.access(Path(__file__).parent, os.W_OK)
-    return numba.njit(cache=kept, **_OPTIONS)(function)
+_compiled, _helper = kernel(any_order=True), inlined(any_order=True)
 
 
 @_compiled

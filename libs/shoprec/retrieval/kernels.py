@@ -1,0 +1,125 @@
+"""Compiled kernels of lists: the best k of each row, as a heap whose root is the worst entry that is kept.
+
+Higher scores are better; of equal ones, the lower tie hash. An entry costs a comparison with its row's root, and one
+that is kept log k more.
+
+Shapes: R rows, K entries kept of each, E entries offered, C columns of a tile.
+"""
+
+import numba
+import numpy as np
+
+from shoprec.compiled import inlined, kernel
+from shoprec.retrieval import ties
+
+#: Scores of a tile that are compared at once: if none reaches the root, none is looked at.
+TOGETHER = 64
+
+#: Below every finite score, above minus infinity.
+_LEAST = np.finfo(np.float32).min
+
+_compiled, _helper = kernel(any_order=False), inlined(any_order=False)
+_mixed = _helper(ties.mixed)
+
+
+@_helper
+def _worse(score, tie, than, than_tie):  # noqa: ANN001, ANN202
+    return score < than or (score == than and tie > than_tie)
+
+
+@_helper
+def _sink(score_K, tie_K, item_K, count, score, tie, item):  # noqa: ANN001, ANN202
+    """Put an entry in the place of the root of the first ``count``."""
+    at, child = 0, 1
+    while child < count:
+        after = child + 1
+        if after < count and _worse(score_K[after], tie_K[after], score_K[child], tie_K[child]):
+            child = after
+        if not _worse(score_K[child], tie_K[child], score, tie):
+            break
+        score_K[at], tie_K[at], item_K[at] = score_K[child], tie_K[child], item_K[child]
+        at, child = child, 2 * child + 1
+    score_K[at], tie_K[at], item_K[at] = score, tie, item
+
+
+@_helper
+def _add(score_K, tie_K, item_K, count, score, tie, item):  # noqa: ANN001, ANN202
+    """Take in an entry, if it is better than the worst of ``count`` or there is room; how many there are then."""
+    if count == len(score_K):
+        if _worse(score_K[0], tie_K[0], score, tie):
+            _sink(score_K, tie_K, item_K, count, score, tie, item)
+        return count
+    at = count
+    while at > 0:
+        parent = (at - 1) // 2
+        if not _worse(score, tie, score_K[parent], tie_K[parent]):
+            break
+        score_K[at], tie_K[at], item_K[at] = score_K[parent], tie_K[parent], item_K[parent]
+        at = parent
+    score_K[at], tie_K[at], item_K[at] = score, tie, item
+    return count + 1
+
+
+@_helper
+def _tie(row_hash, item_hash):  # noqa: ANN001, ANN202
+    return np.int64(_mixed(np.uint64(row_hash), np.uint64(item_hash)))
+
+
+@_compiled
+def offer(row_E, item_E, score_E, hash_E, row_hash_R, heaps):  # noqa: ANN001, ANN201
+    """Offer entries to the heaps of their rows.
+
+    :param hash_E: the ``id_hash`` of each item, as ``row_hash_R`` those of the rows
+    :param heaps: entries of each row, and their scores, tie hashes and items: int64 [R], float64 and int64 [R, K]
+    """
+    count_R, score_RK, tie_RK, item_RK = heaps
+    for at in range(len(row_E)):
+        row, score = row_E[at], score_E[at]
+        if count_R[row] == score_RK.shape[1] and score < score_RK[row, 0]:
+            continue
+        tie = _tie(row_hash_R[row], hash_E[at])
+        count_R[row] = _add(score_RK[row], tie_RK[row], item_RK[row], count_R[row], score, tie, item_E[at])
+
+
+@_compiled
+def offer_tile(scores_RC, item_C, hash_C, row_hash_R, heaps):  # noqa: ANN001, ANN201
+    """Offer every row the same items; a score of minus infinity is none. Else as ``offer``."""
+    count_R, score_RK, tie_RK, item_RK = heaps
+    k, columns = score_RK.shape[1], scores_RC.shape[1]
+    for row in range(len(scores_RC)):
+        score_C, score_K, tie_K, item_K, count = scores_RC[row], score_RK[row], tie_RK[row], item_RK[row], count_R[row]
+        root = np.float32(score_K[0]) if count == k else _LEAST
+        for first in range(0, columns, TOGETHER):
+            last = min(first + TOGETHER, columns)
+            some = np.int32(0)
+            for score in score_C[first:last]:
+                some |= np.int32(score >= root)
+            if not some:
+                continue
+            for at in range(first, last):
+                if score_C[at] >= root:
+                    tie = _tie(row_hash_R[row], hash_C[at])
+                    count = _add(score_K, tie_K, item_K, count, np.float64(score_C[at]), tie, item_C[at])
+                    root = np.float32(score_K[0]) if count == k else _LEAST
+        count_R[row] = count
+
+
+@_compiled
+def sort(heaps):  # noqa: ANN001, ANN201
+    """Put the entries of each row in order, best first: they are heaps no more."""
+    count_R, score_RK, tie_RK, item_RK = heaps
+    for row in range(len(count_R)):
+        score_K, tie_K, item_K = score_RK[row], tie_RK[row], item_RK[row]
+        for last in range(count_R[row] - 1, 0, -1):
+            score, tie, item = score_K[last], tie_K[last], item_K[last]
+            score_K[last], tie_K[last], item_K[last] = score_K[0], tie_K[0], item_K[0]
+            _sink(score_K, tie_K, item_K, last, score, tie, item)
+
+
+def compile_for_lists() -> None:
+    """Compile the kernels for the types that ``best`` gives them, or load what was compiled before."""
+    whole, double, tile = numba.int64[::1], numba.float64, numba.float32[:, ::1]
+    heaps = numba.types.Tuple((whole, double[:, ::1], numba.int64[:, ::1], numba.int64[:, ::1]))
+    offer.compile((whole, whole, double[::1], whole, whole, heaps))
+    offer_tile.compile((tile, whole, whole, whole, heaps))
+    sort.compile((heaps,))
