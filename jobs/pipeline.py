@@ -3,7 +3,10 @@
 Started again with the same arguments it goes on where it ended; finished jobs are not repeated.
 """
 
+import argparse
+import shlex
 from collections.abc import Sequence
+from datetime import date
 
 from shoprec.job import Job, JobContext, exit_codes, load_config, opened, parser, say
 from shoprec.pipeline import run_pipeline
@@ -25,17 +28,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         with opened(told) as lake:
             run_id = args.run_id or told.run_id(args.as_of)
             run_pipeline(told, lake, args.as_of, run_id)
-        judged_at = told.date_at(args.as_of, 1)
-        # In a run of their own: the one that is made for that day takes in what has come by then.
-        own = f" --run-id judging-{judged_at}"
-        say(
-            f"run {run_id} is published and exported; when all of {told.horizon} days is known, take that in and judge "
-            "it with the same --shop, --env and --set:"
-            + "".join(
-                f"\n  jobs/{job}.py --as-of {judged_at}{more}"
-                for job, more in (("ingest", own), ("interactions", own), ("metrics", ""), ("report", ""))
-            )
-        )
+        say(f"run {run_id} is published and exported; once {told.horizon} days more are known, judge it:")
+        for command in judging(args, told.date_at(args.as_of, 1)):
+            say(f"  {command}")
+
+
+def judging(args: argparse.Namespace, at: date) -> list[str]:
+    """The commands that take in and judge, on the day ``at``, what followed the run that ``args`` asked for."""
+    places = ["--env", args.env, "--shop", args.shop, *(word for one in args.settings for word in ("--set", one))]
+    # In a run of their own: the one that is made for that day takes in what has come by then.
+    own = ["--run-id", f"judging-{at}"]
+    jobs = (("ingest", own), ("interactions", own), ("metrics", []), ("report", []))
+    return [shlex.join(["jobs/" + job + ".py", "--as-of", str(at), *places, *more]) for job, more in jobs]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The pipeline when a job fails: what is told at once, what becomes of the jobs beside it, what is left."""
 
 import errno
+import shlex
 import subprocess
 import sys
 from datetime import date
@@ -10,9 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from jobs.pipeline import JOB, judging
 from shoprec import pipeline
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.graph import JobEntry
+from shoprec.job import parser
 
 DAY = date(2024, 3, 1)
 PART = {"first": JobEntry(), "beside": JobEntry(), "next": JobEntry(after=("first", "beside"))}
@@ -117,3 +120,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pipeline.alone(str(tmp_path / "file" / "below"), "run"),
     ):
         pass
+
+
+def test_what_is_told_to_judge_a_run_can_be_pasted() -> None:
+    told = ["--as-of", "2024-06-01", "--shop", "my shop.yml", "--set", "tables=/data/lake", "--set", "files=/f"]
+    commands = [shlex.split(one) for one in judging(parser(JOB).parse_args(told), date(2024, 6, 15))]
+    assert [one[0] for one in commands] == [f"jobs/{job}.py" for job in ("ingest", "interactions", "metrics", "report")]
+    for one in commands:
+        args = parser(JOB).parse_args(one[1:])
+        assert (str(args.as_of), args.shop, args.settings) == ("2024-06-15", "my shop.yml", [told[5], told[7]])
+    assert [parser(JOB).parse_args(one[1:]).run_id for one in commands] == ["judging-2024-06-15"] * 2 + [None] * 2

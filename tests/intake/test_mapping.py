@@ -213,6 +213,7 @@ def test_a_span_that_ends_before_it_begins_is_refused(spark: SparkSession) -> No
         ({"refuse": {"odd": "whoo IS NULL"}}, "refuse 'odd': .* did you mean 'who'"),
         ({"event_key": ["lin"]}, "event_key: .* did you mean 'line'"),
         ({"join": [Join(dataset="goods", by=["wat"])]}, "goods: the dataset has no column 'wat'; did you mean 'what'"),
+        ({"join": [Join(dataset="goods", by=["zzz"])]}, "the dataset has no column 'zzz'; known: [a-z, ]* — both"),
         ({"join": [Join(dataset="goods", by=["who"])]}, "join with goods: the other has no column 'who'"),
     ],
 )  # fmt: skip

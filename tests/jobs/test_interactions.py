@@ -106,7 +106,7 @@ def test_every_row_is_in_silver_in_quarantine_a_duplicate_or_of_another_table(de
     assert desk.said[-2:] == [
         "sales: 12 read = 4 kept + 5 refused + 2 duplicate + 1 passed over",
         "refused: 1 rows of sales for 'n is not int', 1 rows of sales for 'nobody', 1 rows of sales for "
-        "'quantity is not above 0'",
+        "'quantity is not above 0', 2 for 2 more reasons (silver.quarantine)",
     ]
 
 

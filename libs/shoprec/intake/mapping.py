@@ -133,7 +133,7 @@ def _typed(rows: DataFrame, dataset: Dataset, mapping: TableMapping, where: str,
 
 
 def _plain(rows: DataFrame) -> list[str]:
-    lineage = {*ORIGIN, UNPARSED}
+    lineage = {*ORIGIN, UNPARSED, "_mistyped", "_raw"}
     return [c for c in rows.columns if c not in lineage]
 
 

@@ -89,8 +89,12 @@ def commonest_reasons(refusals: DataFrame, before: str) -> str:
 
     :param refusals: dataset, reason
     """
-    counts = refusals.groupBy("dataset", "reason").count().orderBy(F.desc("count"), "dataset", "reason").limit(3)
-    words = [f"{row['count']:,} rows of {row['dataset']} for {row['reason']!r}" for row in counts.collect()]
+    counts = refusals.groupBy("dataset", "reason").count().orderBy(F.desc("count"), "dataset", "reason")
+    # There are no more of them than the shop's mapping and the contract have rules.
+    first, others = (rows := counts.collect())[:3], rows[3:]
+    words = [f"{row['count']:,} rows of {row['dataset']} for {row['reason']!r}" for row in first]
+    if others:
+        words.append(f"{sum(row['count'] for row in others):,} for {len(others)} more reasons (silver.quarantine)")
     return before + ", ".join(words) if words else ""
 
 
