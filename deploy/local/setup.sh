@@ -181,6 +181,9 @@ compile_own() {
     [ -w "$(dirname "${kernels[0]}")" ] || return 0
     say "compiling the project"
     compile_python "$root/libs" "$root/jobs"
+    # A compiler that was killed between two files leaves a list that names what it did not write.
+    find "$root/libs" -name '*.nb[ic]' -delete
+    mkdir -p "$(dirname "$compiled")" # which is elsewhere where PYTHONPYCACHEPREFIX says so
     if env -u NUMBA_DISABLE_JIT "$python" -c '
 from shoprec.models.als.kernels import compile_for_als
 from shoprec.retrieval.kernels import compile_for_lists

@@ -11,12 +11,12 @@ import socket
 import zipimport
 from pathlib import Path
 
-import numba  # noqa: F401
 import numpy  # noqa: F401
 import pandas  # noqa: F401
 import pyarrow.compute  # noqa: F401
 import pyspark.sql.pandas.serializers  # noqa: F401
 import xgboost  # noqa: F401
+from numba.core.registry import cpu_target
 from pyspark import daemon
 
 _read_anew = zipimport.zipimporter.invalidate_caches
@@ -59,6 +59,9 @@ if __name__ == "__main__":
     zipimport.zipimporter.invalidate_caches = read_if_changed
     # Known before the first fork, each worker knows it.
     importlib.invalidate_caches()
+    # What numba knows of types is made at the first use of a kernel, .3 s and 50 MiB in each worker.
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
     # After each task a worker looks for garbage. What was loaded before is none: it need not be gone through.
     gc.freeze()
     daemon.manager()

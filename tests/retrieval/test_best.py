@@ -63,6 +63,41 @@ def test_tiles_and_entries_give_the_same(rows, items, k, levels, tiles, seed):
         assert one.tolist() == other.tolist()
 
 
+@pytest.mark.parametrize("of", ["entries", "tile"])
+def test_what_is_no_number_is_no_entry_and_keeps_nothing_out(of):
+    scores, numbers = np.array([np.nan, 1, np.nan, 3, -np.inf, 2, np.nan]), np.arange(7)
+    best = Best(np.array([7]), 2)
+    if of == "tile":
+        best.offer_tile(scores.astype(np.float32)[None], numbers, numbers)
+    else:
+        best.offer(np.zeros(7, int), numbers, scores, numbers)
+    for _ in range(2):
+        assert [part.tolist() for part in best.take()] == [[0, 0], [3, 5], [3, 2]]
+
+
+def test_rows_have_room_for_what_they_are_offered_and_no_more():
+    best = Best(np.arange(4), 2, offered=np.array([0, 1, 5, 2]))
+    row, score = np.array([2, 1, 2, 3, 2, 2, 2]), np.arange(7.0)
+    best.offer(row, np.arange(7), score, np.arange(7))
+    assert [part.tolist() for part in best.take()] == [[1, 2, 2, 3], [1, 6, 5, 3], [1, 6, 5, 3]]
+    best.offer_tile(np.full((4, 1), 9, np.float32), np.array([8]), np.array([8]))
+    assert best.take()[1].tolist() == [8, 8, 6, 8, 3]
+
+
+@pytest.mark.parametrize("row", [-1, 2])
+def test_a_row_that_is_not_there_is_refused(row):
+    with pytest.raises(ValueError, match=f"rows {row} to {row} of 2"):
+        Best(np.arange(2), 3).offer(np.array([row]), np.array([0]), np.array([1.0]), np.array([0]))
+
+
+def test_what_is_not_aligned_is_refused():
+    one = np.zeros(1, int)
+    with pytest.raises(ValueError, match="1 rows, 1 items, 1 scores, 0 hashes"):
+        Best(np.arange(2), 3).offer(one, one, one, one[:0])
+    with pytest.raises(ValueError, match=r"scores \(1, 1\) of 2 rows, 1 items, 1 hashes"):
+        Best(np.arange(2), 3).offer_tile(np.zeros((1, 1), np.float32), one, one)
+
+
 @pytest.mark.parametrize("score", [np.finfo(np.float32).min, np.finfo(np.float32).max])
 def test_the_least_and_the_greatest_score_count(score):
     best = Best(np.array([7]), 2)

@@ -47,8 +47,8 @@ def collected(bins: DataFrame) -> dict[Any, list[tuple[float, float, float]]]:
 def calibration(bins: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
     """Slope and shift that turn margins into log-odds, fitted to ``bins``: (margin, rows, bought), scores out of fold.
 
-    It keeps the order of all rows, also where they say that it should be the other way round: then the slope is
-    ``LEAST_SLOPE``, and as many purchases as there were are to be expected.
+    It keeps the order of all rows, also where they say that it should be the other way round: a slope below
+    ``LEAST_SLOPE`` is held there, and as many purchases as there were are to be expected.
     """
     margin, rows, bought = np.asarray(bins, dtype=np.float64).T
     (slope,), shift = regression(margin[:, None], rows, bought)

@@ -65,7 +65,10 @@ class Trees(Settings):
     depth: int = Field(4, ge=1, le=12, description="levels of a tree, 1 to 12")
     learning_rate: float = Field(0.05, gt=0, le=1, description="share of each tree's correction that is kept, up to 1")
     min_child_weight: float = Field(
-        50, ge=0, le=1e6, description="least sum of hessians in a leaf, 0 to 1,000,000; less where purchases are few"
+        50,
+        ge=0,
+        le=1e6,
+        description="least sum of hessians in a leaf, 0 to 1,000,000; at most a twelfth of the purchases' weight",
     )
     column_share: float = Field(0.7, gt=0, le=1, description="share of columns that each tree may use, up to 1")
     row_share: float = Field(1.0, gt=0, le=1, description="share of rows that each tree learns from, up to 1")

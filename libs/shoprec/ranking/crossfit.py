@@ -28,8 +28,8 @@ def cell(seed: int, settings: RankingConfig) -> Column:
 def cross_fitted(sample: DataFrame, learn: Callable[[DataFrame], Ranker], parts: int) -> list[Ranker]:
     """The rankers that learnt without the users and the items of each cell, by its number, and the one that saw all.
 
-    Two at a time: one alone leaves cores idle while it waits for the driver. The one that sees all goes first: it takes
-    as long as all others together, and would keep one core alone in the end.
+    Two at a time: one alone leaves cores idle while it waits for the driver. The one that sees all takes longest, and
+    goes first: last, it would keep one core alone.
 
     :param sample: as of ``ranking.learner.training_rows``
     :param parts: folds of users, and of items

@@ -60,7 +60,7 @@ def fit(
         taught = rows if few else rows.where(mine)
         sample = stack.enter_context(on_disk(training_rows(taught, names, seed, settings)))
         what = "all" if known is None else "new"
-        progress(f"{what} items: learns {settings.folds**2} times without a part, then from all")
+        progress(f"{what} items: learns from all, and {settings.folds**2} times without a part")
         *rankers, final = cross_fitted(sample, learn, settings.folds)
         unseen = out_of_fold(taught, rankers, cell(seed, settings), ("pair_days", *ranks))
         scored = stack.enter_context(on_disk(unseen))

@@ -60,7 +60,9 @@ def fit_known(habits: DataFrame, seed: int, settings: RankingConfig, progress: C
         progress(f"{bought:,} purchases of known items are too few for a ranker of their own ({ENOUGH:,}): one for all")
         return FittedKnown(None, habits.select("user_id", "item_id", F.lit(0.0).alias("odds")).limit(0))
     offset = fit_offset(labelled.withColumn("weight", F.lit(1.0)))
-    progress(f"known items: learns from {settings.windows} periods, {settings.folds**2} times without a part, then all")
+    progress(
+        f"known items: learns from {settings.windows} periods: from all, and {settings.folds**2} times without a part"
+    )
 
     def learn(some: DataFrame) -> Ranker:
         return Ranker(train(some, NAMES, seed, settings, settings.known), NAMES, offset=offset)

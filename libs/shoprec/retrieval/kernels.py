@@ -3,7 +3,10 @@
 Higher scores are better; of equal ones, the lower tie hash. An entry costs a comparison with its row's root, and one
 that is kept log k more.
 
-Shapes: R rows, K entries kept of each, E entries offered, C columns of a tile.
+The heaps are five arrays: how many entries each row has and where its room begins, int64 [R] and [R + 1], and, for all
+rows end to end, the scores (float64), tie hashes and items (int64) of the entries, [N].
+
+Shapes: R rows, N room of all, K room of one, E entries offered, C columns of a tile.
 """
 
 import numba
@@ -15,10 +18,10 @@ from shoprec.retrieval import ties
 #: Scores of a tile that are compared at once: if none reaches the root, none is looked at.
 TOGETHER = 64
 
-#: Below every finite score, above minus infinity.
-_LEAST = np.finfo(np.float32).min
+#: Below them no score is finite.
+_LEAST, _LEAST_SINGLE = np.finfo(np.float64).min, np.finfo(np.float32).min
 
-_compiled, _helper = kernel(any_order=False), inlined(any_order=False)
+_compiled, _helper = kernel(fastmath=False, uses=(ties.mixed,)), inlined(fastmath=False)
 _mixed = _helper(ties.mixed)
 
 
@@ -67,28 +70,33 @@ def _tie(row_hash, item_hash):  # noqa: ANN001, ANN202
 
 @_compiled
 def offer(row_E, item_E, score_E, hash_E, row_hash_R, heaps):  # noqa: ANN001, ANN201
-    """Offer entries to the heaps of their rows.
+    """Offer entries to the heaps of their rows; a score that is not a number, or minus infinity, is none.
 
     :param hash_E: the ``id_hash`` of each item, as ``row_hash_R`` those of the rows
-    :param heaps: entries of each row, and their scores, tie hashes and items: int64 [R], float64 and int64 [R, K]
     """
-    count_R, score_RK, tie_RK, item_RK = heaps
+    count_R, first_R, score_N, tie_N, item_N = heaps
     for at in range(len(row_E)):
         row, score = row_E[at], score_E[at]
-        if count_R[row] == score_RK.shape[1] and score < score_RK[row, 0]:
-            continue
-        tie = _tie(row_hash_R[row], hash_E[at])
-        count_R[row] = _add(score_RK[row], tie_RK[row], item_RK[row], count_R[row], score, tie, item_E[at])
+        mine = slice(first_R[row], first_R[row + 1])
+        room, score_K = mine.stop - mine.start, score_N[mine]
+        root = score_K[0] if 0 < room == count_R[row] else _LEAST
+        if room and score >= root:
+            tie = _tie(row_hash_R[row], hash_E[at])
+            count_R[row] = _add(score_K, tie_N[mine], item_N[mine], count_R[row], score, tie, item_E[at])
 
 
 @_compiled
 def offer_tile(scores_RC, item_C, hash_C, row_hash_R, heaps):  # noqa: ANN001, ANN201
-    """Offer every row the same items; a score of minus infinity is none. Else as ``offer``."""
-    count_R, score_RK, tie_RK, item_RK = heaps
-    k, columns = score_RK.shape[1], scores_RC.shape[1]
+    """Offer every row the same items. Else as ``offer``."""
+    count_R, first_R, score_N, tie_N, item_N = heaps
+    columns = scores_RC.shape[1]
     for row in range(len(scores_RC)):
-        score_C, score_K, tie_K, item_K, count = scores_RC[row], score_RK[row], tie_RK[row], item_RK[row], count_R[row]
-        root = np.float32(score_K[0]) if count == k else _LEAST
+        mine = slice(first_R[row], first_R[row + 1])
+        score_C, score_K, tie_K, item_K = scores_RC[row], score_N[mine], tie_N[mine], item_N[mine]
+        count, k = count_R[row], len(score_K)
+        if not k:
+            continue
+        root = np.float32(score_K[0]) if count == k else _LEAST_SINGLE
         for first in range(0, columns, TOGETHER):
             last = min(first + TOGETHER, columns)
             some = np.int32(0)
@@ -100,16 +108,17 @@ def offer_tile(scores_RC, item_C, hash_C, row_hash_R, heaps):  # noqa: ANN001, A
                 if score_C[at] >= root:
                     tie = _tie(row_hash_R[row], hash_C[at])
                     count = _add(score_K, tie_K, item_K, count, np.float64(score_C[at]), tie, item_C[at])
-                    root = np.float32(score_K[0]) if count == k else _LEAST
+                    root = np.float32(score_K[0]) if count == k else _LEAST_SINGLE
         count_R[row] = count
 
 
 @_compiled
 def sort(heaps):  # noqa: ANN001, ANN201
     """Put the entries of each row in order, best first: they are heaps no more."""
-    count_R, score_RK, tie_RK, item_RK = heaps
+    count_R, first_R, score_N, tie_N, item_N = heaps
     for row in range(len(count_R)):
-        score_K, tie_K, item_K = score_RK[row], tie_RK[row], item_RK[row]
+        mine = slice(first_R[row], first_R[row + 1])
+        score_K, tie_K, item_K = score_N[mine], tie_N[mine], item_N[mine]
         for last in range(count_R[row] - 1, 0, -1):
             score, tie, item = score_K[last], tie_K[last], item_K[last]
             score_K[last], tie_K[last], item_K[last] = score_K[0], tie_K[0], item_K[0]
@@ -119,7 +128,7 @@ def sort(heaps):  # noqa: ANN001, ANN201
 def compile_for_lists() -> None:
     """Compile the kernels for the types that ``best`` gives them, or load what was compiled before."""
     whole, double, tile = numba.int64[::1], numba.float64, numba.float32[:, ::1]
-    heaps = numba.types.Tuple((whole, double[:, ::1], numba.int64[:, ::1], numba.int64[:, ::1]))
+    heaps = numba.types.Tuple((whole, whole, double[::1], whole, whole))
     offer.compile((whole, whole, double[::1], whole, whole, heaps))
     offer_tile.compile((tile, whole, whole, whole, heaps))
     sort.compile((heaps,))

@@ -175,7 +175,7 @@ def _nearest(
     drawn = np.maximum(1.0, held[at] / settings.max_holders)
     support = np.minimum(counted * drawn[row], np.minimum(held[at[row]], held[column]))
     similarity = measure(support, held[at[row]], held[column], total)
-    best = Best(number_hashes(known[at].astype(np.int64)), settings.neighbours)
+    best = Best(number_hashes(known[at].astype(np.int64)), settings.neighbours, np.bincount(row, minlength=len(at)))
     best.offer(row, np.arange(len(row)), similarity, number_hashes(known.astype(np.int64))[column])
     row, entry, similarity = best.take()
     numbers = (known[at[row]], known[column[entry]], similarity, np.rint(support[entry]).astype(np.int64))

@@ -115,7 +115,7 @@ class _Group:
         order = np.argsort(seen, kind="stable")
         self.seen_items = seen[order].astype(np.int64)
         self.seen_rows = np.repeat(np.arange(len(lengths)), lengths)[order]
-        self.new, self.bought = Best(hashes, new), Best(hashes, bought)
+        self.new, self.bought = Best(hashes, new), Best(hashes, bought, lengths)
 
     def score(self, numbers: np.ndarray, hashes: Hashes, vectors: np.ndarray) -> None:
         """Offer one tile of items, sorted by number."""

@@ -122,7 +122,8 @@ print(kernels.__file__, left.tolist(), right.tolist())
 def test_they_compile_in_a_wheel_on_the_path_and_leave_nothing_behind(tmp_path, name):
     wheel, package = tmp_path / name, Path(kernels.__file__).parents[2]
     with zipfile.ZipFile(wheel, "w") as made:
-        for module in ("__init__.py", "models/__init__.py", "models/als/__init__.py", "models/als/kernels.py"):
+        own = "__init__.py", "models/__init__.py", "models/als/__init__.py", "models/als/kernels.py"
+        for module in (*own, "compiled.py"):
             made.write(package / module, f"shoprec/{module}")
     home = tmp_path / "home"
     home.mkdir()

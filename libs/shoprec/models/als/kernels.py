@@ -24,7 +24,7 @@ LEAST_REST = 1e-7
 GATHERED, TOGETHER = 1024, 64
 
 
-_compiled, _helper = kernel(any_order=True), inlined(any_order=True)
+_compiled, _helper = kernel(fastmath=True), inlined(fastmath=True)
 
 
 @_compiled
