@@ -15,9 +15,6 @@ import numpy as np
 from shoprec.compiled import inlined, kernel
 from shoprec.retrieval import ties
 
-#: Scores of a tile that are compared at once: if none reaches the root, none is looked at.
-TOGETHER = 64
-
 #: Below them no score is finite.
 _LEAST, _LEAST_SINGLE = np.finfo(np.float64).min, np.finfo(np.float32).min
 
@@ -89,26 +86,22 @@ def offer(row_E, item_E, score_E, hash_E, row_hash_R, heaps):  # noqa: ANN001, A
 def offer_tile(scores_RC, item_C, hash_C, row_hash_R, heaps):  # noqa: ANN001, ANN201
     """Offer every row the same items. Else as ``offer``."""
     count_R, first_R, score_N, tie_N, item_N = heaps
-    columns = scores_RC.shape[1]
+    reaching_C = np.empty(scores_RC.shape[1], np.int64)
     for row in range(len(scores_RC)):
         mine = slice(first_R[row], first_R[row + 1])
         score_C, score_K, tie_K, item_K = scores_RC[row], score_N[mine], tie_N[mine], item_N[mine]
         count, k = count_R[row], len(score_K)
         if not k:
             continue
-        root = np.float32(score_K[0]) if count == k else _LEAST_SINGLE
-        for first in range(0, columns, TOGETHER):
-            last = min(first + TOGETHER, columns)
-            some = np.int32(0)
-            for score in score_C[first:last]:
-                some |= np.int32(score >= root)
-            if not some:
-                continue
-            for at in range(first, last):
-                if score_C[at] >= root:
-                    tie = _tie(row_hash_R[row], hash_C[at])
-                    count = _add(score_K, tie_K, item_K, count, np.float64(score_C[at]), tie, item_C[at])
-                    root = np.float32(score_K[0]) if count == k else _LEAST_SINGLE
+        # Which scores reach the root is found without a branch: few do, and where cannot be foreseen.
+        root, found = np.float32(score_K[0]) if count == k else _LEAST_SINGLE, 0
+        for at in range(len(score_C)):
+            reaching_C[found] = at
+            found += np.int64(score_C[at] >= root)
+        for at in reaching_C[:found]:
+            if count < k or score_C[at] >= score_K[0]:
+                tie = _tie(row_hash_R[row], hash_C[at])
+                count = _add(score_K, tie_K, item_K, count, np.float64(score_C[at]), tie, item_C[at])
         count_R[row] = count
 
 
