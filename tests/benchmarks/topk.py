@@ -245,7 +245,7 @@ def main() -> None:
     told.add_argument("--width", type=int, default=64)
     told.add_argument("--seen", type=int, default=50, help="items that each user has seen (default: %(default)s)")
     told.add_argument("--k", type=int, default=100)
-    told.add_argument("--part", type=int, default=20_000, help="users asked of Spark ML (default: %(default)s)")
+    told.add_argument("--part", type=int, default=50_000, help="users asked of Spark ML (default: %(default)s)")
     told.add_argument("--repeats", type=int, default=3)
     told.add_argument("--large", type=int, nargs=2, default=[1_000_000, 100_000], metavar=("USERS", "ITEMS"))
     asked = told.parse_args()
