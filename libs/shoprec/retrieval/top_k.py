@@ -1,10 +1,9 @@
 """Exact top-K of dot products: blocks of users against a stream of items, with a running threshold.
 
 Each task holds the vectors of its users and reads the item vectors once, as a stream sorted by number, batch after
-batch: one sgemm for a tile, a comparison with each user's current k-th score, and only what passes is looked at. Within
-a batch long vectors come first: they score highest, and less passes after them. Item vectors reach the tasks through a
-shuffle, one copy for each task, never through the driver; a task holds ``USERS_PER_TASK`` users and one Arrow batch of
-items, whatever the size of catalogue and user base.
+batch: one sgemm for a tile, a comparison with each user's current k-th score, and only what passes is looked at. Item
+vectors reach the tasks through a shuffle, one copy for each task, never through the driver; a task holds
+``USERS_PER_TASK`` users and one Arrow batch of items, whatever the size of catalogue and user base.
 """
 
 import math
@@ -90,12 +89,10 @@ def _search(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterato
         vectors = arrow.matrix(rows, "vector", "items")
         if groups and groups[0].vectors.shape[1] != vectors.shape[1]:
             raise ValueError(f"vectors of users are {groups[0].vectors.shape[1]} wide, of items {vectors.shape[1]}")
-        by_length = np.argsort(-np.square(vectors).sum(axis=1), kind="stable")
         for start in range(0, len(numbers), TILE_ITEMS):
-            tile = np.sort(by_length[start : start + TILE_ITEMS])
-            offered = numbers[tile], hashes[tile], vectors[tile]
+            tile = slice(start, start + TILE_ITEMS)
             for group in groups:
-                group.score(*offered)
+                group.score(numbers[tile], hashes[tile], vectors[tile])
     for group in groups or []:
         yield group.result()
 
