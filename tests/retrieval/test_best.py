@@ -13,6 +13,12 @@ from shoprec.retrieval.best import Best
 from shoprec.retrieval.ties import tie_hashes
 
 
+def drawn(rows, items, seed):
+    """A generator, and from it the hashes of rows and of items."""
+    draw = np.random.default_rng(seed)
+    return draw, draw.integers(-(2**62), 2**62, rows), draw.integers(-(2**62), 2**62, items)
+
+
 def sorted_out(entries, row_hashes, item_hashes, k):
     """An independent answer: plain Python's sort of every row's entries."""
     answer = []
@@ -28,8 +34,7 @@ def sorted_out(entries, row_hashes, item_hashes, k):
     st.integers(1, 4), st.integers(1, 30), st.integers(0, 6), st.integers(1, 3), st.integers(1, 5), st.integers(0, 9999)
 )
 def test_pieces_give_what_sorting_all_gives(rows, items, k, levels, pieces, seed):
-    draw = np.random.default_rng(seed)
-    row_hashes, item_hashes = draw.integers(-(2**62), 2**62, rows), draw.integers(-(2**62), 2**62, items)
+    draw, row_hashes, item_hashes = drawn(rows, items, seed)
     entries = [(r, i, float(draw.integers(0, levels))) for r in range(rows) for i in range(items)]
     draw.shuffle(entries)
     best = Best(row_hashes, k)
@@ -50,8 +55,7 @@ def test_nothing_offered_gives_nothing():
     st.integers(1, 5), st.integers(1, 300), st.integers(1, 9), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99)
 )
 def test_tiles_and_entries_give_the_same(rows, items, k, levels, tiles, seed):
-    draw = np.random.default_rng(seed)
-    row_hashes, item_hashes = draw.integers(-(2**62), 2**62, rows), draw.integers(-(2**62), 2**62, items)
+    draw, row_hashes, item_hashes = drawn(rows, items, seed)
     scores = draw.integers(0, levels, (rows, items)).astype(np.float32)
     scores[draw.random(scores.shape) < 0.2] = -np.inf
     by_tile, by_entry, order = Best(row_hashes, k), Best(row_hashes, k), draw.permutation(items)

@@ -99,7 +99,7 @@ def _scored(table: pa.Table, new: int, bought: int) -> pa.RecordBatch:
     parts = []
     for k, chosen in ((new, ~is_seen), (bought, is_seen)):
         best = Best(hashes, k, np.bincount(row[chosen], minlength=len(hashes)))
-        best.offer(row[chosen], summed.indices[chosen].astype(np.int64), summed.data[chosen], item_hashes[chosen])
+        best.offer(row[chosen], summed.indices[chosen], summed.data[chosen], item_hashes[chosen])
         parts.append(best.take())
     row, item, score = (np.concatenate(part) for part in zip(*parts, strict=True))
     columns = [arrow.column(users, "user_id").take(pa.array(row)), pa.array(item, pa.int32()), pa.array(score)]

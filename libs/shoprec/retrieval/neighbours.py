@@ -175,8 +175,9 @@ def _nearest(
     drawn = np.maximum(1.0, held[at] / settings.max_holders)
     support = np.minimum(counted * drawn[row], np.minimum(held[at[row]], held[column]))
     similarity = measure(support, held[at[row]], held[column], total)
-    best = Best(number_hashes(known[at].astype(np.int64)), settings.neighbours, np.bincount(row, minlength=len(at)))
-    best.offer(row, np.arange(len(row)), similarity, number_hashes(known.astype(np.int64))[column])
+    hashes = number_hashes(known.astype(np.int64))
+    best = Best(hashes[at], settings.neighbours, np.bincount(row, minlength=len(at)))
+    best.offer(row, np.arange(len(row)), similarity, hashes[column])
     row, entry, similarity = best.take()
     numbers = (known[at[row]], known[column[entry]], similarity, np.rint(support[entry]).astype(np.int64))
     columns = [pa.array(values, kind) for values, kind in zip(numbers, _RESULT_ARROW.types, strict=True)]
