@@ -3,12 +3,9 @@
 import math
 import random
 
-import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from shoprec.ranking.surroundings import surround, whole_users
+from shoprec.ranking.surroundings import surround
 from tests.ranking.tables import NAMES, SOURCES, by_item, user_rows
 
 #: u bought bread on two days (ages 3 and 13), milk once (age 5, not proposed); jam and tea are new. Tea has no
@@ -133,22 +130,3 @@ def test_users_do_not_touch_one_another() -> None:
     for user, expected in zip("uv", alone, strict=True):
         made = sorted((row for row in together if row["user_id"] == user), key=lambda row: row["tie"])
         assert made == sorted(expected, key=lambda row: row["tie"])
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.integers(1, 7), max_size=12),
-    st.lists(st.integers(0, 9), min_size=1, max_size=8),
-    st.integers(1, 12),
-)
-def test_no_user_is_cut_in_two(rows_of_users: list[int], sizes: list[int], enough: int) -> None:
-    """However the rows are cut into batches: all come out, in order, and only the last table may be small."""
-    users = [f"u{n}" for n, rows in enumerate(rows_of_users) for _ in range(rows)]
-    batches, start = [], 0
-    for size in [*sizes, len(users)]:
-        batches.append(pa.record_batch({"user_id": pa.array(users[start : start + size], pa.string())}))
-        start += size
-    made = [part.column("user_id").to_pylist() for part in whole_users(batches, enough)]
-    assert [user for part in made for user in part] == users
-    assert not any(set(one) & set(other) for i, one in enumerate(made) for other in made[:i])
-    assert all(len(part) >= enough for part in made[:-1])

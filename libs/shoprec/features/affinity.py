@@ -1,17 +1,27 @@
 """What a user likes more than others do: departments, categories and brands."""
 
+import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.features.config import ProfileSettings
 from shoprec.features.declare import feature
-from shoprec.features.shares import divergence, strongest
+from shoprec.features.shares import Shares, with_population
+from shoprec.whole import of_whole
 
 #: Column of a pair -> column of its tastes.
 LEVELS = {"department": "departments", "category": "categories", "brand": "brands"}
 
 #: Weights below this share of a line have been bought so long ago that they say nothing; logs of 0 are not finite.
 _LEAST_WEIGHT = 1e-12
+
+_TASTES = ", ".join([
+    "user_id string",
+    *(f"{name} array<struct<name:string,affinity:double,share:double>>" for name in LEVELS.values()),
+    *(f"{level}_breadth double" for level in LEVELS),
+    "taste_distance double",
+])  # fmt: skip
 
 
 @feature(
@@ -24,32 +34,34 @@ _LEAST_WEIGHT = 1e-12
     ),
 )
 def tastes(pairs: DataFrame, settings: ProfileSettings) -> DataFrame:
-    """Affinities of the users with a purchase, against the population (see ``shares.divergence``).
+    """Affinities of the users with a purchase, against the population (see ``shares.Shares``).
 
     Users of whose items a level is unknown have an empty array and breadth 0 there, and taste_distance 0.
     """
-    users = pairs.select("user_id").distinct()
-    for level, name in LEVELS.items():
-        users = users.join(_tastes(pairs, level, name, settings), on="user_id", how="left")
-    nothing = F.array().cast("array<struct<name:string,affinity:double,share:double>>")
-    return users.withColumns(
-        {
-            **{name: F.coalesce(name, nothing) for name in LEVELS.values()},
-            **{f"{level}_breadth": F.coalesce(f"{level}_breadth", F.lit(0.0)) for level in LEVELS},
-            "taste_distance": F.coalesce("category_distance", F.lit(0.0)),
-        }
-    )
-
-
-def _tastes(pairs: DataFrame, level: str, name: str, settings: ProfileSettings) -> DataFrame:
+    named = F.array(*(F.struct(F.lit(i).alias("level"), F.col(level).alias("name")) for i, level in enumerate(LEVELS)))
     weights = (
-        pairs.where(F.col(level).isNotNull())
-        .groupBy("user_id", F.col(level).alias("name"))
+        pairs.select("user_id", "weight", F.inline(named))
+        .groupBy("user_id", "level", "name")
         .agg(F.greatest(F.sum("weight"), F.lit(_LEAST_WEIGHT)).alias("weight"))
     )
-    return divergence(weights, "user_id", settings.taste_prior).select(
-        "user_id",
-        strongest(F.col("cells"), settings.tastes).alias(name),
-        F.col("breadth").alias(f"{level}_breadth"),
-        F.col("distance").alias(f"{level}_distance"),
-    )
+
+    def make(rows: pa.Table) -> pa.Table:
+        return _tastes(rows, settings)
+
+    return of_whole(with_population(weights, "level"), "user_id", "level", make, _TASTES)
+
+
+def _tastes(rows: pa.Table, settings: ProfileSettings) -> pa.Table:
+    """Rows of whole users [user_id, level (place in ``LEVELS``), name or null, weight, p] in, one row a user out."""
+    users = rows.column("user_id").combine_chunks().dictionary_encode()
+    count, user_N = len(users.dictionary), users.indices.to_numpy().astype(np.int64)
+    known_N = rows.column("name").is_valid().to_numpy()
+    lists, breadths, distance = {}, {}, np.zeros(count)
+    for place, (level, name) in enumerate(LEVELS.items()):
+        mine = np.flatnonzero(known_N & (rows.column("level").to_numpy() == place))
+        shares = Shares.of(user_N[mine], count, rows.take(pa.array(mine)), settings.taste_prior)
+        any_O = np.bincount(user_N[mine], minlength=count) > 0
+        lists[name], breadths[f"{level}_breadth"] = shares.strongest(settings.tastes), shares.breadth_O * any_O
+        if level == "category":
+            distance = shares.distance_O * any_O
+    return pa.table({"user_id": users.dictionary, **lists, **breadths, "taste_distance": distance})

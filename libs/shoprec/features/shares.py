@@ -1,76 +1,90 @@
-"""How an owner's shares of names differ from the population's: the common ground of taste and season."""
+"""How an owner's shares of names differ from the population's: the common ground of taste and season.
 
-from pyspark.sql import Column, DataFrame
+An Arrow kernel over whole owners. Letters of shapes: O owners; C cells, one for each name of an owner that has weight.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-#: One name of an owner: the shrunk share's lift over the population and what it adds to the divergence.
-CELL = "struct<rank:double,name:string,affinity:double,share:double>"
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+#: One name that tells an owner from the population.
+_ENTRY = pa.struct([("name", pa.string()), ("affinity", pa.float64()), ("share", pa.float64())])
 
 
-def divergence(weights: DataFrame, owner: str, prior: float) -> DataFrame:
-    """Compare each owner's shares of names with those of all owners together.
+def with_population(weights: DataFrame, *kind: str) -> DataFrame:
+    """``weights`` with ``p``: the share that the name has of the weights of all owners; null where the name is.
+
+    :param weights: owner, name, weight and ``kind``: columns by which names are parted into worlds of their own
+    """
+    names = weights.where(F.col("name").isNotNull()).groupBy(*kind, "name").agg(F.sum("weight").alias("of_name"))
+    total = names.groupBy(*kind).agg(F.sum("of_name").alias("of_all"))
+    shares = names.join(F.broadcast(total), on=list(kind)) if kind else names.join(F.broadcast(total), how="cross")
+    shares = shares.select(*kind, "name", (F.col("of_name") / F.col("of_all")).alias("p"))
+    return weights.join(shares, on=[*kind, "name"], how="left")
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Each owner's shares of names beside those of all owners together.
 
     With w the owner's weight of a name, W of all names, p the population's share: the shrunk share is
     q = (w + prior p) / (W + prior), the affinity log(q / p). Weighted with W + prior, the owners' q / p have mean 1 for
     every name. Names that an owner never touched have q / p = prior / (W + prior), all the same.
-
-    :param weights: owner, name, weight > 0; key (owner, name); names of an owner are few enough for an array
-    :return: owner; cells (array of ``CELL``: rank = minus what the name adds to the divergence, to order by; share =
-        w / W), breadth (exp of the entropy of w / W: effective number of names), distance (Kullback-Leibler divergence
-        of q from p over all names, nats), rest (affinity of the names without weight)
     """
-    names = weights.groupBy("name").agg(F.sum("weight").alias("of_name"))
-    total = names.agg(F.sum("of_name").alias("of_all"))
-    population = names.join(F.broadcast(total), how="cross").select(
-        "name", (F.col("of_name") / F.col("of_all")).alias("p")
-    )
-    owners = (
-        weights.join(population, on="name", how="inner")
-        .groupBy(owner)
-        .agg(
-            F.collect_list(F.struct("name", "weight", "p")).alias("touched"),
-            F.sum("weight").alias("own"),
-            F.sum("p").alias("covered"),
-            F.sum(F.col("weight") * F.log("weight")).alias("w_log_w"),
+
+    owner_C: Indices
+    name_C: pa.Array
+    affinity_C: Array
+    share_C: Array  #: w / W
+    gain_C: Array  #: what the name adds to the divergence, q log(q / p)
+    breadth_O: Array  #: exp of the entropy of w / W: effective number of names
+    distance_O: Array  #: Kullback-Leibler divergence of q from p over all names, nats
+    rest_O: Array  #: affinity of the names without weight
+
+    @classmethod
+    def of(cls, owner_C: Indices, owners: int, rows: pa.Table, prior: float) -> "Shares":
+        """:param owner_C: the owner of each row, 0 to ``owners`` - 1; one without a row has breadth 1 and distance 0
+        :param rows: name, weight (> 0), p (> 0)
+        """
+        w_C, p_C = (rows.column(name).to_numpy().astype(np.float64) for name in ("weight", "p"))
+        own_O, covered_O = np.bincount(owner_C, w_C, owners), np.bincount(owner_C, p_C, owners)
+        shrunk_C = (w_C + prior * p_C) / (own_O + prior)[owner_C]
+        affinity_C = np.log(shrunk_C / p_C)
+        gain_C, rest_O = shrunk_C * affinity_C, np.log(prior / (own_O + prior))
+        uncovered_O = np.maximum(1 - covered_O, 0) * prior / (own_O + prior)
+        share_C = w_C / own_O[owner_C]
+        entropy_O = np.bincount(owner_C, -share_C * np.log(share_C), owners)
+        distance_O = np.bincount(owner_C, gain_C, owners) + uncovered_O * rest_O
+        return cls(
+            owner_C, rows.column("name").combine_chunks(), affinity_C, share_C, gain_C,
+            np.exp(np.maximum(entropy_O, 0)), np.maximum(distance_O, 0), rest_O,
+        )  # fmt: skip
+
+    def strongest(self, most: int) -> pa.ListArray:
+        """Each owner's ``most`` names that add most to the divergence, ties by name: name, affinity, share; [O]."""
+        place_C = pc.rank(self.name_C, tiebreaker="dense").to_numpy()
+        # Rounded, so that sums that differ in their last bits do not change the order.
+        order = np.lexsort((place_C, -np.round(self.gain_C, 9), self.owner_C))
+        counts_O = np.bincount(self.owner_C, minlength=len(self.rest_O))
+        starts_O = np.cumsum(counts_O) - counts_O
+        kept = order[np.arange(len(order)) - starts_O[self.owner_C[order]] < most]
+        fields = [self.name_C.take(pa.array(kept)), pa.array(self.affinity_C[kept]), pa.array(self.share_C[kept])]
+        ends = np.concatenate([[0], np.cumsum(np.minimum(counts_O, most))])
+        return pa.ListArray.from_arrays(
+            pa.array(ends, pa.int32()), pa.StructArray.from_arrays(fields, fields=list(_ENTRY))
         )
-    )
-    own = F.col("own")
-    rest = F.log(F.lit(prior) / (own + prior))
-    uncovered = F.greatest(1 - F.col("covered"), F.lit(0.0)) * F.lit(prior) / (own + prior)
-    of_touched = F.aggregate("cells", F.lit(0.0), lambda sum_, cell: sum_ - cell["rank"])
-    return (
-        owners.withColumn("cells", F.transform("touched", lambda t: _cell(t, own, prior)))
-        .withColumn("distance", F.greatest(of_touched + uncovered * rest, F.lit(0.0)))
-        .select(
-            owner,
-            "cells",
-            F.exp(F.greatest(F.log(own) - F.col("w_log_w") / own, F.lit(0.0))).alias("breadth"),
-            "distance",
-            rest.alias("rest"),
-        )
-    )
 
-
-def _cell(touched: Column, own: Column, prior: float) -> Column:
-    shrunk = (touched["weight"] + prior * touched["p"]) / (own + prior)
-    affinity = F.log(shrunk / touched["p"])
-    return F.struct(
-        (-shrunk * affinity).alias("rank"),
-        touched["name"].alias("name"),
-        affinity.alias("affinity"),
-        (touched["weight"] / own).alias("share"),
-    )
-
-
-def strongest(cells: Column, most: int) -> Column:
-    """The ``most`` names that add most to the divergence, ties by name: array of struct (name, affinity, share)."""
-    # Rounded, so that sums that differ in their last bits do not change the order.
-    ordered = F.array_sort(
-        F.transform(
-            cells, lambda c: F.struct(F.round(c["rank"], 9).alias("rank"), c["name"], c["affinity"], c["share"])
-        )
-    )
-    return F.transform(
-        F.slice(ordered, 1, most),
-        lambda c: F.struct(c["name"].alias("name"), c["affinity"].alias("affinity"), c["share"].alias("share")),
-    )
+    def affinity_of(self, name: str) -> Array:
+        """Each owner's affinity of ``name``; [O]."""
+        found_O = self.rest_O.copy()
+        mine_C = pc.equal(self.name_C, name).to_numpy(zero_copy_only=False)
+        found_O[self.owner_C[mine_C]] = self.affinity_C[mine_C]
+        return found_O

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from shoprec.contracts.gold import EMBEDDED
 from shoprec.moments import midnight
 from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
-from shoprec.ranking.surroundings import KEYS, of_whole_users, surround
+from shoprec.ranking.surroundings import KEYS, surround
+from shoprec.whole import of_whole
 
 #: Items whose facts, some 600 bytes each, are sent to all tasks: the pairs then stay with their users. Those of more
 #: are brought together with the pairs by item, and the wide rows that come of it by user again.
@@ -92,7 +93,7 @@ def features(rows: DataFrame, sources: Sequence[str]) -> DataFrame:
         return surround(rows, names, sources)
 
     schema = ", ".join([*_types(rows, KEYS), *(f"{name} float" for name in names)])
-    return of_whole_users(rows, make, schema)
+    return of_whole(rows, "user_id", "tie", make, schema)
 
 
 def _types(rows: DataFrame, names: Sequence[str]) -> list[str]:

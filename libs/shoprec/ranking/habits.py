@@ -15,7 +15,8 @@ from shoprec.ranking.config import HABIT
 from shoprec.ranking.habit_features import NAMES, habit_features
 from shoprec.ranking.histories import Array, Days, Indices, past
 from shoprec.ranking.item_facts import RHYTHM
-from shoprec.ranking.surroundings import LEVELS, codes, codes_or_none, finite, of_whole_users
+from shoprec.ranking.surroundings import LEVELS, codes, codes_or_none, finite
+from shoprec.whole import of_whole
 
 #: Rows that are learnt from, of each user and period: those of the highest scores.
 LEARNT = 60
@@ -94,7 +95,7 @@ def habits(histories: DataFrame, facts: DataFrame, catalogue: DataFrame, teaches
     def make(rows: pa.Table) -> pa.Table:
         return kernel(rows)
 
-    return of_whole_users(rows, make, kernel.schema)
+    return of_whole(rows, "user_id", "tie", make, kernel.schema)
 
 
 class _Facts:

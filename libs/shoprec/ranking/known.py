@@ -23,8 +23,9 @@ from shoprec.ranking.learner import ENOUGH, train, training_rows
 from shoprec.ranking.lists import families
 from shoprec.ranking.offset import Offset, fit_offset
 from shoprec.ranking.ranker import Known, Ranker, matrix_of
-from shoprec.ranking.surroundings import codes, whole_users
+from shoprec.ranking.surroundings import codes
 from shoprec.reuse import on_disk
+from shoprec.whole import whole
 
 #: Weight of one row: half of what the best list of the user's purchases is worth at this depth, so that users count
 #: alike; users without a purchase keep a tenth.
@@ -96,7 +97,7 @@ def weighed(labelled: DataFrame, offset: Offset) -> DataFrame:
     """
 
     def weigh(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for rows in whole_users(batches, 1):
+        for rows in whole(batches, "user_id", 1):
             label = rows.column("label").to_numpy().astype(np.float64)
             _, group = np.unique(np.stack([codes(rows.column("user_id")), rows.column("period").to_numpy()]),
                                  axis=1, return_inverse=True)  # fmt: skip

@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame
 from shoprec.contracts.gold import LISTS
 from shoprec.ranking.config import ODDS, RankingConfig
 from shoprec.ranking.ranker import Matrix, Rankers, Vector
-from shoprec.ranking.surroundings import codes, of_whole_users, surround
+from shoprec.ranking.surroundings import codes, surround
+from shoprec.whole import of_whole
 
 Indices = NDArray[np.int64]
 
@@ -154,4 +155,4 @@ def lists(rows: DataFrame, rankers: Rankers, settings: RankingConfig) -> DataFra
     def make(rows: pa.Table) -> pa.Table:
         return maker(rows)
 
-    return of_whole_users(rows, make, schema)
+    return of_whole(rows, "user_id", "tie", make, schema)

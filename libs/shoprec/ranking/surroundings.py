@@ -4,14 +4,11 @@ The same sums as window functions would need a sort of all columns for every lev
 passes over arrays of many users at a time. Letters of shapes: N rows, of which C are candidates, of U users.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
 
 from shoprec.ranking.config import HABIT
 
@@ -37,44 +34,6 @@ _SUMS = frozenset({
     *(f"category_{part}" for part in ("decayed", "days", "age", "items", "paid", "units")),
     *(f"subcategory_{part}" for part in ("decayed", "days", "age", "firsts")),
 })  # fmt: skip
-
-#: Rows from which on complete users are passed on: enough that a column's fixed costs are shared by many users.
-_ENOUGH = 20_000
-
-
-def of_whole_users(rows: DataFrame, make: Callable[[pa.Table], pa.Table], schema: str) -> DataFrame:
-    """``make`` of the rows (user_id, tie, …) of whole users, some at a time: no user's rows are ever in two calls.
-
-    The window brings a user's rows together, one after another; where they are together already it moves nothing.
-    """
-    place = F.row_number().over(Window.partitionBy("user_id").orderBy("tie"))
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for table in whole_users(batches, _ENOUGH):
-            yield from make(table).to_batches()
-
-    return rows.withColumn("place", place).mapInArrow(run, schema)
-
-
-def whole_users(batches: Iterable[pa.RecordBatch], enough: int) -> Iterator[pa.Table]:
-    """Tables of at least ``enough`` rows (the last: of what is left) in which no user's rows are cut in two.
-
-    ``batches``: user_id and more; the rows of a user stand one after another.
-    """
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        if not batch.num_rows:
-            continue
-        users = batch.column("user_id")
-        # The last user of a batch may go on in the next.
-        start = pc.index(users, users[-1]).as_py()
-        if start and start + sum(part.num_rows for part in waiting) >= enough:
-            yield pa.Table.from_batches([*waiting, batch.slice(0, start)])
-            waiting = [batch.slice(start)]
-        else:
-            waiting.append(batch)
-    if waiting:
-        yield pa.Table.from_batches(waiting)
 
 
 def surround(rows: pa.Table, names: Sequence[str], sources: Sequence[str]) -> pa.Table:
