@@ -8,6 +8,7 @@ from threading import Barrier
 from types import SimpleNamespace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from delta import DeltaTable
 from deltalake import write_deltalake
@@ -60,6 +61,16 @@ def test_a_write_replaces_its_slice_alone(lake: Lake, spark: SparkSession) -> No
     written = lake.replace(stock(spark, ("z", 4, 2.0)), STOCK, shelf="a")
     assert content(lake) == {("a", "z", 4, 2.0), ("b", "x", 3, 0.5)}
     assert (written.rows, written.version) == (1, 3)
+
+
+def test_times_are_stored_as_whole_microseconds_of_utc(lake: Lake, spark: SparkSession) -> None:
+    seen = Table("silver", "seen", "one moment", (Column("at", "timestamp", "when"),), ("at",), Write.REPLACE)
+    lake.ensure([seen])
+    lake.replace(spark.sql("SELECT TIMESTAMP '2017-10-01 12:00:00.000001Z' AS at"), seen)
+    (file,) = Path(lake.location(seen)).glob("*.parquet")
+    column = pq.ParquetFile(file).schema.column(0)
+    assert (column.physical_type, column.logical_type.type) == ("INT64", "TIMESTAMP")
+    assert pq.read_table(file)["at"].cast(pa.int64()).to_pylist() == [1_506_859_200_000_001]
 
 
 def test_a_list_of_values_replaces_each_of_them(lake: Lake, spark: SparkSession) -> None:

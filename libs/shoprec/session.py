@@ -28,6 +28,8 @@ RESULTS = {
     "spark.sql.ansi.enabled": "true",
     # Files in any charset that Java knows, windows-1252 above all: Spark's own list is of eight.
     "spark.sql.legacy.javaCharsets": "true",
+    # Whole numbers that every reader of Parquet knows, and a file says their range; Spark's own 96 bits are deprecated.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 
 #: Java classes that PySpark asks for at nearly every call.
