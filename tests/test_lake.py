@@ -13,6 +13,7 @@ import pytest
 from delta import DeltaTable
 from deltalake import write_deltalake
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from shoprec.context import Job, JobContext
 from shoprec.contracts import Column, Table, Write
@@ -20,6 +21,7 @@ from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.lake import Lake
+from shoprec.session import RESULTS
 
 DAY = date(2017, 10, 1)
 STOCK = Table(
@@ -63,14 +65,24 @@ def test_a_write_replaces_its_slice_alone(lake: Lake, spark: SparkSession) -> No
     assert (written.rows, written.version) == (1, 3)
 
 
-def test_times_are_stored_as_whole_microseconds_of_utc(lake: Lake, spark: SparkSession) -> None:
-    seen = Table("silver", "seen", "one moment", (Column("at", "timestamp", "when"),), ("at",), Write.REPLACE)
-    lake.ensure([seen])
-    lake.replace(spark.sql("SELECT TIMESTAMP '2017-10-01 12:00:00.000001Z' AS at"), seen)
-    (file,) = Path(lake.location(seen)).glob("*.parquet")
-    column = pq.ParquetFile(file).schema.column(0)
-    assert (column.physical_type, column.logical_type.type) == ("INT64", "TIMESTAMP")
-    assert pq.read_table(file)["at"].cast(pa.int64()).to_pylist() == [1_506_859_200_000_001]
+SEEN = Table("silver", "seen", "one moment", (Column("at", "timestamp", "when"),), ("at",), Write.MERGE)
+
+
+def test_times_are_stored_as_whole_microseconds_of_utc_and_older_ones_still_read(
+    lake: Lake, spark: SparkSession
+) -> None:
+    lake.ensure([SEEN])
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "INT96")
+    try:
+        lake.merge(spark.sql("SELECT TIMESTAMP '2016-10-01 12:00:00.000001Z' AS at"), SEEN)
+    finally:
+        spark.conf.set("spark.sql.parquet.outputTimestampType", RESULTS["spark.sql.parquet.outputTimestampType"])
+    lake.merge(spark.sql("SELECT TIMESTAMP '2017-10-01 12:00:00.000001Z' AS at"), SEEN)
+    files = Path(lake.location(SEEN)).glob("*.parquet")
+    assert {pq.ParquetFile(file).schema.column(0).physical_type for file in files} == {"INT96", "INT64"}
+    rows, earlier = lake.read(SEEN), F.col("at") < F.expr("TIMESTAMP '2017-01-01 00:00:00Z'")
+    for some, micros in ((rows.where(earlier), 1_475_323_200_000_001), (rows.where(~earlier), 1_506_859_200_000_001)):
+        assert [row[0] for row in some.select(F.unix_micros("at")).collect()] == [micros]
 
 
 def test_a_list_of_values_replaces_each_of_them(lake: Lake, spark: SparkSession) -> None:

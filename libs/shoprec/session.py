@@ -22,13 +22,13 @@ DELTA = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
 
-#: Settings that the results depend on, the same everywhere.
+#: Settings that the results, and the files that hold them, depend on: the same everywhere.
 RESULTS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     # Files in any charset that Java knows, windows-1252 above all: Spark's own list is of eight.
     "spark.sql.legacy.javaCharsets": "true",
-    # Whole numbers that every reader of Parquet knows, and a file says their range; Spark's own 96 bits are deprecated.
+    # Whole numbers, of which a file says the range: Spark's own 96 bits are deprecated, and take longer.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 

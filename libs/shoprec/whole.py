@@ -14,7 +14,8 @@ _ENOUGH = 20_000
 def of_whole(rows: DataFrame, by: str, order: str, make: Callable[[pa.Table], pa.Table], schema: str) -> DataFrame:
     """``make`` of the rows of whole groups, some at a time, those of a group one after another, ordered by ``order``.
 
-    The window brings a group's rows together; where they are together already it moves nothing.
+    The window brings a group's rows together; where they are together already it moves nothing. ``make`` is never
+    called without a row, and finds a further column, ``place``: the row's number in its group.
     """
     place = F.row_number().over(Window.partitionBy(by).orderBy(order))
 

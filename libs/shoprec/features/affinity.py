@@ -16,22 +16,18 @@ LEVELS = {"department": "departments", "category": "categories", "brand": "brand
 #: Weights below this share of a line have been bought so long ago that they say nothing; logs of 0 are not finite.
 _LEAST_WEIGHT = 1e-12
 
+_LIST = "array<struct<name:string,affinity:double,share:double>>"
+
+_FIGURES = (*(f"{level}_breadth" for level in LEVELS), "taste_distance")
+
 _TASTES = ", ".join([
-    "user_id string",
-    *(f"{name} array<struct<name:string,affinity:double,share:double>>" for name in LEVELS.values()),
-    *(f"{level}_breadth double" for level in LEVELS),
-    "taste_distance double",
+    "user_id string", *(f"{name} {_LIST}" for name in LEVELS.values()), *(f"{name} double" for name in _FIGURES)
 ])  # fmt: skip
 
 
 @feature(
     needs={"pairs": ("user_id", "weight", *LEVELS)},
-    gives=(
-        "user_id",
-        *LEVELS.values(),
-        *(f"{level}_breadth" for level in LEVELS),
-        "taste_distance",
-    ),
+    gives=("user_id", *LEVELS.values(), *_FIGURES),
 )
 def tastes(pairs: DataFrame, settings: ProfileSettings) -> DataFrame:
     """Affinities of the users with a purchase, against the population (see ``shares.Shares``).
@@ -48,17 +44,19 @@ def tastes(pairs: DataFrame, settings: ProfileSettings) -> DataFrame:
     def make(rows: pa.Table) -> pa.Table:
         return _tastes(rows, settings)
 
-    return of_whole(with_population(weights, "level"), "user_id", "level", make, _TASTES)
+    told = of_whole(with_population(weights, "level"), "user_id", "name", make, _TASTES)
+    users = pairs.select("user_id").distinct().join(told, on="user_id", how="left")
+    nothing = {name: F.array().cast(_LIST) for name in LEVELS.values()} | dict.fromkeys(_FIGURES, F.lit(0.0))
+    return users.withColumns({name: F.coalesce(name, none) for name, none in nothing.items()})
 
 
 def _tastes(rows: pa.Table, settings: ProfileSettings) -> pa.Table:
-    """Rows of whole users [user_id, level (place in ``LEVELS``), name or null, weight, p] in, one row a user out."""
+    """Rows of whole users [user_id, level (place in ``LEVELS``), name, weight, p] in, one row a user out."""
     users = rows.column("user_id").combine_chunks().dictionary_encode()
     count, user_N = len(users.dictionary), users.indices.to_numpy().astype(np.int64)
-    known_N = rows.column("name").is_valid().to_numpy()
     lists, breadths, distance = {}, {}, np.zeros(count)
     for place, (level, name) in enumerate(LEVELS.items()):
-        mine = np.flatnonzero(known_N & (rows.column("level").to_numpy() == place))
+        mine = np.flatnonzero(rows.column("level").to_numpy() == place)
         shares = Shares.of(user_N[mine], count, rows.take(pa.array(mine)), settings.taste_prior)
         any_O = np.bincount(user_N[mine], minlength=count) > 0
         lists[name], breadths[f"{level}_breadth"] = shares.strongest(settings.tastes), shares.breadth_O * any_O

@@ -20,15 +20,16 @@ _ENTRY = pa.struct([("name", pa.string()), ("affinity", pa.float64()), ("share",
 
 
 def with_population(weights: DataFrame, *kind: str) -> DataFrame:
-    """``weights`` with ``p``: the share that the name has of the weights of all owners; null where the name is.
+    """The rows of ``weights`` that have a name, with ``p``: the share that it has of the weights of all owners.
 
     :param weights: owner, name, weight and ``kind``: columns by which names are parted into worlds of their own
     """
-    names = weights.where(F.col("name").isNotNull()).groupBy(*kind, "name").agg(F.sum("weight").alias("of_name"))
+    weights = weights.where(F.col("name").isNotNull())
+    names = weights.groupBy(*kind, "name").agg(F.sum("weight").alias("of_name"))
     total = names.groupBy(*kind).agg(F.sum("of_name").alias("of_all"))
     shares = names.join(F.broadcast(total), on=list(kind)) if kind else names.join(F.broadcast(total), how="cross")
     shares = shares.select(*kind, "name", (F.col("of_name") / F.col("of_all")).alias("p"))
-    return weights.join(shares, on=[*kind, "name"], how="left")
+    return weights.join(shares, on=[*kind, "name"], how="inner")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Shares:
     @classmethod
     def of(cls, owner_C: Indices, owners: int, rows: pa.Table, prior: float) -> "Shares":
         """:param owner_C: the owner of each row, 0 to ``owners`` - 1; one without a row has breadth 1 and distance 0
-        :param rows: name, weight (> 0), p (> 0)
+        :param rows: name, weight (> 0), p (> 0), none of them null
         """
         w_C, p_C = (rows.column(name).to_numpy().astype(np.float64) for name in ("weight", "p"))
         own_O, covered_O = np.bincount(owner_C, w_C, owners), np.bincount(owner_C, p_C, owners)
