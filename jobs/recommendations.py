@@ -1,6 +1,5 @@
 """recommendations: candidates of all sources, fused by rankers that learnt from earlier horizons, with reasons."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame
@@ -31,7 +30,7 @@ from shoprec.ranking.pairs import pairs
 from shoprec.ranking.plans import plans
 from shoprec.ranking.reasons import explained
 from shoprec.retrieval.matches import matches
-from shoprec.reuse import holding
+from shoprec.reuse import Hold, holding
 
 
 def run(job: JobContext) -> None:
@@ -60,12 +59,12 @@ def run(job: JobContext) -> None:
         job.write(made, RECOMMENDATIONS)
 
 
-def _facts(job: JobContext, told: DataFrame, hold: Callable[[DataFrame], DataFrame]) -> DataFrame:
+def _facts(job: JobContext, told: DataFrame, hold: Hold) -> DataFrame:
     """What is known of items at the as-of date and as many horizons before it as are learnt from."""
     periods = job.settings.windows + 1
     planned = hold(plans(job.read(PROMOTIONS), job.as_of, periods, job.horizon))
     job.note(promoted_ahead=planned.where("period = 0 AND mailer_ahead + display_ahead > 0").count())
-    return item_facts(told, catalogue(job.read(ITEM_FEATURES)), planned, periods, job.horizon)
+    return item_facts(told, catalogue(job.read(ITEM_FEATURES)), planned, periods, job.horizon, hold)
 
 
 def _pair_rows(

@@ -8,14 +8,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from pyspark.sql import Column, Row, SparkSession
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import RECOMMENDATIONS
 from shoprec.contracts.silver import INTERACTIONS, PROMOTIONS
 from shoprec.exports import files
 from shoprec.lake import Lake
+from shoprec.ranking.features import TOLD
 from shoprec.ranking.histories import histories
+from shoprec.ranking.packed import unpacked
 from shoprec.ranking.ranker import CARD, booster_file, load
 from shoprec.resources import job_module
 from tests.ranking.planted_lake import (
@@ -145,14 +147,15 @@ def test_candidates_are_matched_by_the_vectors_of_their_own_day(planted: tuple, 
 def test_items_of_the_next_mailer_are_known_by_what_was_said_then(planted: tuple) -> None:
     """Of one store and 14 days: i6 on seven; fourteen days earlier i5 on seven, and of i6 nothing was said yet."""
     ahead = {
-        day: {row["item_id"]: row["item_mailer_ahead"] for row in _rows_of(planted, day)} for day in (EARLIER, AS_OF)
+        day: {row["item_id"]: row["item_mailer_ahead"] for row in _rows_of(planted, day) if row["proposals"]}
+        for day in (EARLIER, AS_OF)
     }
     promoted = {day: {item: share for item, share in of.items() if share} for day, of in ahead.items()}
     assert planted[2]["promoted_ahead"] == 1
     assert promoted == {EARLIER: {"i5": 0.5}, AS_OF: {"i6": 0.5}}
 
 
-def _rows_of(planted: tuple, day: date, of_users: Column | None = None) -> list[Row]:
+def _rows_of(planted: tuple, day: date, of_users: Column | None = None) -> list[dict]:
     """The pairs of ``day``, as the job puts them together."""
     job = context(planted[0], "recommendations", str(planted[1]))
     told = histories(planted[0].read(INTERACTIONS), AS_OF)
@@ -161,7 +164,7 @@ def _rows_of(planted: tuple, day: date, of_users: Column | None = None) -> list[
     module = job_module("recommendations")
     facts = module._facts(job, told, lambda frame: frame)
     users = F.lit(True) if of_users is None else of_users
-    return module._pair_rows(job, told, facts, odds, period, users).collect()
+    return unpacked(module._pair_rows(job, told, facts, odds, period, users).toArrow(), TOLD).to_pylist()
 
 
 def test_the_future_changes_nothing_and_a_repeat_is_equal(planted: tuple) -> None:

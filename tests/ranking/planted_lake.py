@@ -24,14 +24,13 @@ EARLIER = AS_OF - timedelta(days=HORIZON)
 USERS, ITEMS, CATEGORIES = 150, 40, 4
 NEAR = (1, 2, 3)  # an item's neighbours: the items of its category that follow it
 SOURCES = ("item_knn", "buy_again", "als")  # als proposes nothing, and says of each candidate how well it matches
-TREES = Trees(rounds=15, depth=3, learning_rate=0.1, min_child_weight=5)
+TREES = Trees(rounds=15, depth=3, learning_rate=0.1, min_child_weight=5, negative_share=0.5)
 RANKING = RankingConfig(
     sources=SOURCES,
     k=20,
     workers=1,
     known=TREES,
     new=TREES,
-    negative_share=0.5,
     category_cap=8,
     half_life_days=30,
 )

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, USER_COLUMNS
 from shoprec.ranking.features import feature_names, matched_by
+from shoprec.ranking.packed import FEATURES, packed
 
 SOURCES = ("als", "buy_again")
 NAMES = feature_names(SOURCES)
@@ -32,6 +33,11 @@ def user_rows(*rows: dict[str, Any]) -> pa.Table:
     return pa.table(
         {name: pa.array([row.get(name, empty) for row in told], kind) for name, (kind, empty) in columns.items()}
     )
+
+
+def with_features(table: pa.Table, names: tuple[str, ...] = NAMES) -> pa.Table:
+    """``table`` and, packed, the features that its columns ``names`` say."""
+    return table.append_column(FEATURES, packed(table.select(names), {FEATURES: names}).column(FEATURES))
 
 
 def by_item(table: pa.Table) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.ranking.crossfit import cross_fitted, ndcg, out_of_fold
+from shoprec.ranking.packed import FEATURES, matrix_in, pack
 
 
 class Stub:
@@ -18,9 +19,7 @@ class Stub:
         self.number = number
 
     def matrix(self, rows: pa.RecordBatch) -> np.ndarray:
-        return rows.column("rank_als").to_numpy(zero_copy_only=False)[:, None]
-
-    names = ("rank_als",)
+        return matrix_in(rows, FEATURES, 1)
 
     def margins(self, matrix: np.ndarray) -> np.ndarray:
         return matrix[:, 0] + self.number
@@ -29,6 +28,7 @@ class Stub:
 def test_each_row_is_scored_by_the_ranker_of_its_number(spark: SparkSession) -> None:
     rows = [(f"u{i}", "a", i % 2, float(i)) for i in range(20)]
     frame = spark.createDataFrame(rows, "user_id string, item_id string, label int, rank_als float")
+    frame = pack(frame.withColumn("one", F.col("rank_als")), {FEATURES: ("one",)})
     by_fold = F.substring("user_id", 2, 5).cast("int") % 2
     made = out_of_fold(frame, [Stub(100.0), Stub(200.0)], by_fold, ("rank_als",)).collect()
     expected = {f"u{i}": (100.0 if i % 2 == 0 else 200.0) + i for i in range(20)}

@@ -1,5 +1,6 @@
 """Features and labels: point in time, nothing for what is unknown, and one row a candidate."""
 
+import math
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
@@ -11,6 +12,7 @@ from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
 from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from shoprec.ranking.features import bought_within, feature_names, features, labelled, pair_rows
 from shoprec.ranking.histories import bought, histories
+from shoprec.ranking.packed import FEATURES, unpacked
 from shoprec.ranking.pairs import pairs
 
 DAY = date(2024, 3, 1)
@@ -66,8 +68,22 @@ def made_of(tables: tuple, interactions: DataFrame) -> DataFrame:
 
 
 def collected(tables: tuple, interactions: DataFrame) -> dict[tuple[str, str], dict]:
-    rows = made_of(tables, interactions).collect()
-    return {(row["user_id"], row["item_id"]): row.asDict() for row in rows}
+    return by_pair(made_of(tables, interactions))
+
+
+def by_pair(made: DataFrame) -> dict[tuple[str, str], dict]:
+    """The rows of ``features`` by pair, unpacked; what is not known is None, whether it was null or NaN."""
+    names = feature_names(SOURCES)
+    table = made.drop(*names).toArrow()
+    rows = [
+        {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in unpacked(table, {FEATURES: names}).to_pylist()
+    ]
+    apart = made.select("user_id", "item_id", "pair_days", *(f"rank_{source}" for source in SOURCES)).collect()
+    told = {(row["user_id"], row["item_id"]): row for row in rows}
+    for row in apart:
+        assert told[row["user_id"], row["item_id"]].items() >= row.asDict().items()
+    return told
 
 
 BEFORE = (
@@ -97,9 +113,9 @@ def test_pairs_stay_with_their_users_where_items_are_few(
     few = shuffles(made_of(tables, events(spark, *BEFORE)))
     monkeypatch.setattr("shoprec.ranking.features.MOST_SENT", 0)
     many = made_of(tables, events(spark, *BEFORE))
-    # To their items, and back.
-    assert shuffles(many) == few + 2
-    assert {(row["user_id"], row["item_id"]): row.asDict() for row in many.collect()} == made
+    # The pairs and, once they are packed, the items to where they meet; the pairs back.
+    assert shuffles(many) == few + 3
+    assert by_pair(many) == made
 
 
 def shuffles(rows: DataFrame) -> int:

@@ -11,22 +11,22 @@ from shoprec.ranking.config import ODDS, RankingConfig, Trees
 from shoprec.ranking.fit import Fitted, _weighed, fit
 from shoprec.ranking.learner import ENOUGH
 from shoprec.ranking.ranker import Known
-from tests.ranking.tables import NAMES, SOURCES, planted_features
+from tests.ranking.tables import NAMES, SOURCES, planted_features, with_features
 
-TREES = Trees(rounds=60, depth=4, min_child_weight=5, learning_rate=0.15)
-SETTINGS = RankingConfig(sources=SOURCES, new=TREES, negative_share=0.5, workers=1)
+TREES = Trees(rounds=60, depth=4, min_child_weight=5, learning_rate=0.15, negative_share=0.5)
+SETTINGS = RankingConfig(sources=SOURCES, new=TREES, workers=1)
 
 
 def fitted_on(spark: SparkSession, table: pa.Table, known: Known | None = None) -> Fitted:
     """Fit on the planted candidates; their labels become purchases."""
     bought = spark.createDataFrame(table.filter(pa.compute.equal(table["label"], 1)).select(["user_id", "item_id"]))
-    features = spark.createDataFrame(table.drop_columns(["label"]))
+    features = spark.createDataFrame(with_features(table.drop_columns(["label"])))
     return fit(features, bought, 3, SETTINGS, known, lambda _: None)
 
 
 def scores(fitted: Fitted, table: pa.Table) -> np.ndarray:
     known = table["pair_days"].to_numpy() > 0
-    return fitted.rankers.probabilities(fitted.rankers.new.matrix(table), table[ODDS].to_numpy(), known)
+    return fitted.rankers.probabilities(fitted.rankers.new.matrix(with_features(table)), table[ODDS].to_numpy(), known)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,8 @@ from shoprec.ranking.config import HABIT
 from shoprec.ranking.habit_features import NAMES
 from shoprec.ranking.habits import LEARNT, Habits
 from shoprec.ranking.item_facts import RHYTHM
-from tests.ranking.test_histories import DAYS, day
+from tests.ranking.test_histories import day, packed_days
 
-FACTS = pa.list_(pa.struct([("period", pa.int32()), *((name, pa.float32()) for name in RHYTHM)]))
 KERNEL = Habits(periods=2, horizon=14, most=3)
 
 #: u came 2, 12, 20, 22 and 60 days ago; bread and rye are of one subcategory, tea of none.
@@ -28,14 +27,14 @@ def rows_of(*rows: dict, **facts: float) -> pa.Table:
     item = {name: facts.get(name, 1.0) for name in RHYTHM}
     told = [{"user_id": "u", "tie": i, "teaches": True, **row} for i, row in enumerate(rows)]
     days = [[{**dict(day(age), units=1.0, paid=2.0, priced=1.0)} for age in row["days"]] for row in told]
-    then = [[{"period": p, **item} for p in range(2 if row["teaches"] else 1)] for row in told]
+    then = [np.array(list(item.values()) * (2 if row["teaches"] else 1), np.float32).tobytes() for row in told]
     numbers = ("department", "category", "subcategory", "brand", "tie")
     return pa.table({
         "user_id": [row["user_id"] for row in told],
         "item_id": [row["item_id"] for row in told],
         "teaches": [row["teaches"] for row in told],
-        "days": pa.array(days, DAYS),
-        "then": pa.array(then, FACTS),
+        "days": packed_days(*days),
+        "then": pa.array(then, pa.binary()),
         **{name: pa.array([row.get(name) for row in told], pa.int64()) for name in numbers},
     })  # fmt: skip
 

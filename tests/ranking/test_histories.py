@@ -8,19 +8,24 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from shoprec.ranking.histories import Days, Past, bought, histories, past
+from shoprec.ranking.histories import ENTRY, Days, Past, bought, histories, past
 
 AS_OF = date(2024, 3, 1)
 EVENTS = (
     "event_at timestamp, known_at timestamp, superseded_at timestamp, type string, user_id string, item_id string, "
     "quantity int, amount decimal(18,2), discount decimal(18,2)"
 )
-DAYS = pa.list_(
-    pa.struct([
-        *((name, pa.int32()) for name in ("age", "known", "until")),
-        *((name, pa.float64()) for name in ("units", "paid", "priced", "saved")),
-    ])
-)  # fmt: skip
+
+
+def packed_days(*pairs: list[dict[str, float]]) -> pa.Array:
+    """The column ``days`` of pairs, each with the entries that are told of it."""
+    entries = [np.array([[entry[name] for name in ENTRY] for entry in pair], np.float64) for pair in pairs]
+    return pa.array([told.tobytes() for told in entries], pa.binary())
+
+
+def unpacked_days(row: Row) -> list[tuple[float, ...]]:
+    """The entries of a row of ``histories``."""
+    return [tuple(entry) for entry in np.frombuffer(row["days"], np.float64).reshape(-1, len(ENTRY))]
 
 
 def day(age: int, known: int | None = None, until: int = 0) -> dict[str, float]:
@@ -30,7 +35,7 @@ def day(age: int, known: int | None = None, until: int = 0) -> dict[str, float]:
 
 
 def days_of(*pairs: list[dict[str, float]]) -> Days:
-    return Days.of(pa.chunked_array([pa.array(list(pairs), DAYS)]))
+    return Days.of(pa.chunked_array([packed_days(*pairs)]))
 
 
 def purchase(at: datetime, known: datetime, item: str, units: int, paid: str | None, until: datetime | None = None,
@@ -53,7 +58,7 @@ def test_days_by_hand(spark: SparkSession) -> None:
     ]
     (made,) = histories(spark.createDataFrame(rows, EVENTS), AS_OF).collect()
     assert (made["user_id"], made["item_id"]) == ("u", "bread")
-    assert [tuple(one) for one in made["days"]] == [(2, 2, 0, 3, 2.5, 1, 0.5), (22, 5, 0, 1, 3, 1, 0)]
+    assert unpacked_days(made) == [(2, 2, 0, 3, 2.5, 1, 0.5), (22, 5, 0, 1, 3, 1, 0)]
 
 
 def test_a_correction_is_known_from_its_day_on_and_what_it_corrects_until_then(spark: SparkSession) -> None:
@@ -119,7 +124,7 @@ def test_entries_of_one_day_are_one_day() -> None:
 
 def test_slices_and_chunks_are_the_same_as_whole() -> None:
     """Arrow hands parts of longer arrays over; their offsets do not begin at nought."""
-    whole = pa.array([[day(9)], [day(3), day(13)], [day(5)]], DAYS)
+    whole = packed_days([day(9)], [day(3), day(13)], [day(5)])
     part = past(Days.of(pa.chunked_array([whole.slice(1, 1), whole.slice(2, 1)])), 0, 14)
     assert part.age_D.tolist() == [3, 13, 5]
     assert part.days_P.tolist() == [2, 1]

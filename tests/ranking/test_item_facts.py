@@ -2,13 +2,15 @@
 
 import math
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
 from shoprec.ranking.config import FACT_COLUMNS, PLANS, PROMOTED
 from shoprec.ranking.item_facts import RHYTHM, SUMS, item_facts
+from shoprec.reuse import as_it_is
+from tests.ranking.test_histories import day, packed_days
 
-DAY = "struct<age:int,known:int,until:int,units:double,paid:double,priced:double,saved:double>"
 HORIZON = 14
 
 
@@ -25,16 +27,14 @@ def facts_of(
     promoted = spark.createDataFrame(
         planned or [], "item_id string, period int, " + ", ".join(f"{name} double" for name in PLANS)
     )
-    rows = [
-        (user, item, [(age, age, 0, 1.0, 2.0, 1.0, 0.0 if age % 2 else 2.0) for age in days])
-        for user, item, days in pairs
-    ]
-    told = spark.createDataFrame(rows, f"user_id string, item_id string, days array<{DAY}>").repartition(2)
+    days = [[{**day(age), "units": 1, "paid": 2, "priced": 1, "saved": 0 if age % 2 else 2} for age in ages]
+            for *_, ages in pairs]  # fmt: skip
+    told = pa.table({"item_id": [item for _, item, _ in pairs], "days": packed_days(*days)})
     catalogue = spark.createDataFrame(
         listed or [("bread", 1, 10), ("rye", 1, 10), ("milk", 1, 11)],
         "item_id string, category long, subcategory long",
     )
-    made = item_facts(told, catalogue, promoted, 2, HORIZON).collect()
+    made = item_facts(spark.createDataFrame(told).repartition(2), catalogue, promoted, 2, HORIZON, as_it_is).collect()
     return {(row["item_id"], row["period"]): row.asDict() for row in made}
 
 

@@ -11,9 +11,10 @@ from shoprec.ranking.config import HABIT, RankingConfig, Trees
 from shoprec.ranking.habit_features import NAMES
 from shoprec.ranking.known import FittedKnown, fit_known, importance, intercepts, scored, weighed
 from shoprec.ranking.offset import Offset
+from tests.ranking.tables import with_features
 
 SETTINGS = RankingConfig(
-    workers=1, negative_share=0.5, known=Trees(rounds=40, depth=2, learning_rate=0.2, min_child_weight=2)
+    workers=1, known=Trees(rounds=40, depth=2, learning_rate=0.2, min_child_weight=2, negative_share=0.5)
 )
 TASTE = NAMES.index("pair_due")
 
@@ -66,7 +67,7 @@ def planted(spark: SparkSession) -> Iterator[tuple[DataFrame, pa.Table, np.ndarr
         "trips": pa.array(trips.astype(np.float32)),
         **{name: pa.array(matrix[:, i]) for i, name in enumerate(NAMES)},
     })  # fmt: skip
-    rows = spark.createDataFrame(table).cache()
+    rows = spark.createDataFrame(with_features(table, NAMES)).cache()
     yield rows, table, chance
     rows.unpersist()
 

@@ -11,16 +11,18 @@ from pyspark.sql import functions as F
 from shoprec.errors import ContractBroken
 from shoprec.ranking.config import RankingConfig, Trees
 from shoprec.ranking.learner import fold, learnt_from, taken, train, training_rows
+from shoprec.ranking.packed import FEATURES, pack
 from shoprec.ranking.ranker import Ranker
-from tests.ranking.tables import NAMES, SOURCES, planted_features
+from tests.ranking.tables import NAMES, SOURCES, planted_features, with_features
 
 TREES = Trees(rounds=10, depth=3, min_child_weight=1)
-SETTINGS = RankingConfig(sources=SOURCES, new=TREES, negative_share=0.25, workers=2)
+SHARE = 0.25
+SETTINGS = RankingConfig(sources=SOURCES, new=TREES, workers=2)
 
 
 @pytest.fixture(scope="module")
 def planted() -> pa.Table:
-    return planted_features(users=60, items=40, seed=1)[0]
+    return with_features(planted_features(users=60, items=40, seed=1)[0])
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def labelled(spark: SparkSession, planted: pa.Table) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def sample(labelled: DataFrame) -> DataFrame:
-    return training_rows(labelled, NAMES, 5, SETTINGS).cache()
+    return training_rows(labelled, 5, SETTINGS, SHARE).cache()
 
 
 def test_no_user_is_in_two_folds(labelled: DataFrame) -> None:
@@ -80,7 +82,7 @@ def test_all_users_teach_while_they_are_few(spark: SparkSession) -> None:
 def test_equal_rows_make_equal_trees_whatever_their_order(labelled: DataFrame, sample: DataFrame) -> None:
     shuffled = labelled.repartition(3, "item_id").orderBy(F.desc("item_id"))
     made = train(sample, NAMES, 5, SETTINGS, TREES)
-    assert train(training_rows(shuffled, NAMES, 5, SETTINGS).cache(), NAMES, 5, SETTINGS, TREES) == made
+    assert train(training_rows(shuffled, 5, SETTINGS, SHARE).cache(), NAMES, 5, SETTINGS, TREES) == made
     assert len(json.loads(made)["learner"]["gradient_booster"]["model"]["trees"]) == 10
 
 
@@ -101,7 +103,7 @@ def test_a_higher_score_or_place_never_counts_against_an_item(spark: SparkSessio
     liked = planted["score_als"].fill_null(-9).to_numpy() > 0
     labels = np.where(liked, np.arange(len(liked)) % 50 == 0, np.arange(len(liked)) % 5 == 0).astype(np.int64)
     odd = planted.set_column(planted.column_names.index("label"), "label", pa.array(labels))
-    rows = training_rows(spark.createDataFrame(odd), NAMES, 5, SETTINGS)
+    rows = training_rows(spark.createDataFrame(odd), 5, SETTINGS, SHARE)
     ranker = Ranker(train(rows, NAMES, 5, SETTINGS, TREES), NAMES)
     for name, values in {"score_als": np.linspace(-3, 3, 50), "rank_als": np.arange(50.0, 0, -1)}.items():
         matrix = np.tile(ranker.matrix(odd.slice(0, 1)), (50, 1))
@@ -112,7 +114,7 @@ def test_a_higher_score_or_place_never_counts_against_an_item(spark: SparkSessio
 def test_one_task_learns_what_several_do(sample: DataFrame, planted: pa.Table) -> None:
     """One worker goes another way, without the estimator's barriers; with an offset too, the trees say the same."""
     alone = SETTINGS.model_copy(update={"workers": 1})
-    told = F.coalesce(F.nanvl("score_als", F.lit(0.0)), F.lit(0.0)).cast("float")
+    told = (F.pmod(F.xxhash64(FEATURES), F.lit(100)) / 100).cast("float")
     for rows in (sample, sample.withColumn("offset", told)):
         one, two = (Ranker(train(rows, NAMES, 5, s, TREES), NAMES) for s in (alone, SETTINGS))
         margins = one.margins(one.matrix(planted))
@@ -131,6 +133,7 @@ def test_few_purchases_still_split_the_trees(spark: SparkSession, workers: int) 
         (F.col("id") < 30).cast("int").alias("label"),
         F.lit(1.0).alias("weight"),
     )
+    rows = pack(rows, {FEATURES: ("score_als",)})
     trees = Trees(rounds=1, min_child_weight=1000, column_share=1)
     settings = SETTINGS.model_copy(update={"workers": workers})
     made = Ranker(train(rows.repartition(workers), ("score_als",), 5, settings, trees), ("score_als",))
@@ -142,8 +145,8 @@ def test_rows_say_what_they_count_where_their_trees_begin_and_which_day_they_are
     """Importance is in the weight, the offset stays, and days of one pair are thinned each on its own."""
     days = F.explode(F.array(*(F.lit(day) for day in (1, 2)))).alias("period")
     more = labelled.select("*", days).withColumns({"importance": F.lit(0.5), "offset": F.col("period") * 1.0})
-    rows = training_rows(more, NAMES, 5, SETTINGS).groupBy("offset", "label").agg(
-        F.count(F.lit(1)).alias("n"), F.max("weight").alias("weight"), F.sum("score_als").alias("sum")
+    rows = training_rows(more, 5, SETTINGS, SHARE).groupBy("offset", "label").agg(
+        F.count(F.lit(1)).alias("n"), F.max("weight").alias("weight"), F.sum(F.hash(FEATURES)).alias("sum")
     )  # fmt: skip
     told = {(row["offset"], row["label"]): row for row in rows.collect()}
     assert {key: row["weight"] for key, row in told.items()} == {(1, 1): 0.5, (2, 1): 0.5, (1, 0): 2, (2, 0): 2}
@@ -154,7 +157,7 @@ def test_rows_say_what_they_count_where_their_trees_begin_and_which_day_they_are
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_label_alone_is_refused(labelled: DataFrame, label: int, workers: int) -> None:
-    rows = training_rows(labelled.withColumn("label", F.lit(label)), NAMES, 5, SETTINGS)
+    rows = training_rows(labelled.withColumn("label", F.lit(label)), 5, SETTINGS, SHARE)
     with pytest.raises(ContractBroken, match="nothing to learn from"):
         train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": workers}), TREES)
 
@@ -163,7 +166,7 @@ def test_no_row_is_refused_where_spark_knows_that_there_is_none(spark: SparkSess
     """Of a held table that is empty Spark makes no task at all, with adaptive execution."""
     spark.conf.set("spark.sql.adaptive.enabled", "true")
     try:
-        rows = training_rows(labelled.where("label > 1"), NAMES, 5, SETTINGS).cache()
+        rows = training_rows(labelled.where("label > 1"), 5, SETTINGS, SHARE).cache()
         assert rows.isEmpty()
         with pytest.raises(ContractBroken, match="of 0 candidates"):
             train(rows, NAMES, 5, SETTINGS.model_copy(update={"workers": 1}), TREES)

@@ -11,6 +11,7 @@ from shoprec.ranking.config import HABIT, RankingConfig, Trees
 from shoprec.ranking.learner import train
 from shoprec.ranking.offset import Offset, _logarithm, fit_offset
 from shoprec.ranking.ranker import CARD, Known, Ranker, Rankers, load
+from tests.ranking.tables import with_features
 
 NAMES = ("pair_days", HABIT, "other")
 
@@ -58,7 +59,7 @@ def test_it_is_the_logistic_regression_on_the_logarithm(spark: SparkSession, dra
 
 def test_trees_add_what_it_does_not_explain(spark: SparkSession, drawn: pa.Table) -> None:
     """With the offset, few shallow trees are enough: margins near the truth, and contributions that sum to them."""
-    rows = spark.createDataFrame(drawn)
+    rows = spark.createDataFrame(with_features(drawn, NAMES))
     offset = fit_offset(rows)
     trees = Trees(rounds=40, depth=1, learning_rate=0.2, column_share=1)
     told = rows.withColumn("offset", (offset.slope * _logarithm() + offset.shift).cast("float"))

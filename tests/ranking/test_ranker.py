@@ -10,6 +10,7 @@ import xgboost
 from pyspark.serializers import CloudPickleSerializer
 
 from shoprec.errors import ContractBroken
+from shoprec.ranking.packed import FEATURES, packed
 from shoprec.ranking.ranker import CARD, Known, Ranker, Rankers, booster_file, load
 
 
@@ -27,9 +28,8 @@ def ranker() -> Ranker:
 
 
 def test_nulls_are_missing_not_zero(ranker: Ranker) -> None:
-    matrix = ranker.matrix(
-        pa.table({"b": pa.array([None, 0.0], pa.float32()), "a": pa.array([0.2, 0.2], pa.float32())})
-    )
+    rows = pa.table({"b": pa.array([None, 0.0], pa.float32()), "a": pa.array([0.2, 0.2], pa.float32())})
+    matrix = ranker.matrix(packed(rows, {FEATURES: ranker.names}))
     assert np.isnan(matrix[0, 1])
     assert matrix[0, 0] == np.float32(0.2)
     margins = ranker.margins(matrix)

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.learner import folds
+from shoprec.ranking.packed import FEATURES
 from shoprec.ranking.ranker import Ranker
 
 
@@ -61,8 +62,7 @@ def out_of_fold(labelled: DataFrame, rankers: Sequence[Ranker], number: Column, 
                     margins[mine] = ranker.margins(matrix[mine])
             yield batch.select(kept).append_column("margin", pa.array(margins))
 
-    needed = dict.fromkeys((*kept, *rankers[0].names))
-    return rows.select(*needed).mapInArrow(score, ", ".join([*fields, "margin double"]))
+    return rows.select(*kept, FEATURES).mapInArrow(score, ", ".join([*fields, "margin double"]))
 
 
 def ndcg(scored: DataFrame, bought: DataFrame, sources: Sequence[str], k: int) -> DataFrame:

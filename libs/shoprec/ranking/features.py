@@ -10,12 +10,19 @@ from pyspark.sql import functions as F
 from shoprec.contracts.gold import EMBEDDED
 from shoprec.moments import midnight
 from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
+from shoprec.ranking.packed import FEATURES, pack, packed, unpacked
 from shoprec.ranking.surroundings import KEYS, surround
 from shoprec.whole import of_whole
 
 #: Items whose facts, some 600 bytes each, are sent to all tasks: the pairs then stay with their users. Those of more
 #: are brought together with the pairs by item, and the wide rows that come of it by user again.
 MOST_SENT = 1 << 17
+
+#: What ``pair_rows`` tells of a user and of an item, packed.
+TOLD = {
+    "user_told": tuple(f"user_{name}" for name in USER_COLUMNS),
+    "item_told": tuple(f"item_{name}" for name in (*ITEM_COLUMNS, *FACT_COLUMNS)),
+}
 
 
 def matched_by(sources: Sequence[str]) -> tuple[str, ...]:
@@ -31,8 +38,7 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
         "proposals",
         "best_rank",
         *PAIR_COLUMNS,
-        *(f"user_{name}" for name in USER_COLUMNS),
-        *(f"item_{name}" for name in (*ITEM_COLUMNS, *FACT_COLUMNS)),
+        *(name for names in TOLD.values() for name in names),
     )
 
 
@@ -55,7 +61,9 @@ def catalogue(items: DataFrame, *more: Column) -> DataFrame:
 def pair_rows(
     paired: DataFrame, user_index: DataFrame, profiles: DataFrame, items: DataFrame, facts: DataFrame
 ) -> DataFrame:
-    """One row a pair that is a candidate (proposals > 0) or was bought: what ``surround`` makes features of.
+    """One row a pair that is a candidate (proposals > 0) or was bought: what, unpacked, ``surround`` makes features of.
+
+    Of pairs that are no candidates, neither user nor item are told.
 
     :param paired: as of ``ranking.pairs.pairs``
     :param user_index: user_id, market of every user known then
@@ -65,14 +73,16 @@ def pair_rows(
     """
     columns = [F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS]
     more = facts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FACT_COLUMNS))
-    told = catalogue(items, *columns).join(more, on="item_id", how="left")
+    told = pack(catalogue(items, *columns).join(more, on="item_id", how="left"), {"item_told": TOLD["item_told"]})
     if items.count() <= MOST_SENT:
         told = F.broadcast(told)
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
+    known = pack(known, {"user_told": TOLD["user_told"]})
     users = user_index.select("user_id", "market").join(known, on="user_id", how="left")
     return (
         paired.join(told, on="item_id", how="left")
         .join(users, on="user_id", how="left")
+        .withColumns({name: F.when(F.col("proposals") > 0, F.col(name)) for name in TOLD})
         .withColumn("tie", F.xxhash64("user_id", "item_id"))
     )
 
@@ -83,16 +93,19 @@ def _key(*names: str) -> Column:
 
 
 def features(rows: DataFrame, sources: Sequence[str]) -> DataFrame:
-    """One row a candidate: ``KEYS``, ``feature_names`` and ``ODDS`` (float). What is not known is null, never 0.
+    """One row a candidate: ``KEYS``; pair_days, ``rank_<source>`` and ``ODDS`` (float); ``FEATURES``: all of
+    ``feature_names``, packed. What is not known is null, in ``FEATURES`` NaN, never 0.
 
     ``rows`` as of ``pair_rows``. A source that did not propose the item has a null score and rank: that is its absence.
     """
-    names = (*feature_names(sources), ODDS)
+    names = feature_names(sources)
+    apart = ["pair_days", *(f"rank_{source}" for source in sources), ODDS]
 
     def make(rows: pa.Table) -> pa.Table:
-        return surround(rows, names, sources)
+        made = surround(unpacked(rows, TOLD), (*names, ODDS), sources)
+        return made.select([*KEYS, *apart]).append_column(FEATURES, packed(made, {FEATURES: names}).column(FEATURES))
 
-    schema = ", ".join([*_types(rows, KEYS), *(f"{name} float" for name in names)])
+    schema = ", ".join([*_types(rows, KEYS), *(f"{name} float" for name in apart), f"{FEATURES} binary"])
     return of_whole(rows, "user_id", "tie", make, schema)
 
 

@@ -58,7 +58,7 @@ def fit(
         rows = stack.enter_context(on_disk(labelled(features, bought)))
         few = known is not None and rows.where(mine & (F.col("label") == 1)).limit(ENOUGH).count() < ENOUGH
         taught = rows if few else rows.where(mine)
-        sample = stack.enter_context(on_disk(training_rows(taught, names, seed, settings)))
+        sample = stack.enter_context(on_disk(training_rows(taught, seed, settings, settings.new.negative_share)))
         what = "all" if known is None else "new"
         progress(f"{what} items: learns from all, and {settings.folds**2} times without a part")
         *rankers, final = cross_fitted(sample, learn, settings.folds)

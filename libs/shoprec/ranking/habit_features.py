@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from shoprec.ranking.config import HABIT
-from shoprec.ranking.histories import Array, Indices, Past
+from shoprec.ranking.groups import Array, Indices, grouped, least
+from shoprec.ranking.histories import Past
 from shoprec.ranking.item_facts import RHYTHM
-from shoprec.ranking.surroundings import LEVELS, grouped, least
+from shoprec.ranking.surroundings import LEVELS
 
 #: The score of a habit, as buy_again makes it with its defaults: visits and gaps after which half is left, and what an
 #: item that all come back to, and an item's usual gap, weigh.

@@ -12,10 +12,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.ranking.config import HABIT
+from shoprec.ranking.groups import Array, Indices, codes, codes_or_none, finite
 from shoprec.ranking.habit_features import NAMES, habit_features
-from shoprec.ranking.histories import Array, Days, Indices, past
+from shoprec.ranking.histories import Days, past
 from shoprec.ranking.item_facts import RHYTHM
-from shoprec.ranking.surroundings import LEVELS, codes, codes_or_none, finite
+from shoprec.ranking.packed import FEATURES, numbers, pack, packed
+from shoprec.ranking.surroundings import LEVELS
 from shoprec.whole import of_whole
 
 #: Rows that are learnt from, of each user and period: those of the highest scores.
@@ -37,7 +39,8 @@ class Habits:
     def __call__(self, rows: pa.Table) -> pa.Table:
         """user_id, item_id, period, label, trips and ``NAMES`` (float32), the rows of a user one after another.
 
-        ``rows``: user_id, item_id, days (as of ``histories``), then (array of ``RHYTHM`` by period), the levels of the
+        ``rows``: user_id, item_id, days (as of ``histories``), then (``RHYTHM`` of one
+        period after another, packed), the levels of the
         catalogue as numbers, tie (a hash that orders equal scores) and teaches (whether its user is learnt from).
         label: bought in the ``horizon`` days from then; of period 0, 0. trips: visits to be expected in these days.
         """
@@ -67,55 +70,49 @@ class Habits:
             **{name: pa.array(finite(values), pa.float32(), from_pandas=True) for name, values in columns.items()},
         })  # fmt: skip
 
-    @property
-    def schema(self) -> str:
-        """What a call gives, as Spark names it."""
-        floats = ", ".join(f"{name} float" for name in ("trips", *NAMES))
-        return f"user_id string, item_id string, period int, label int, {floats}"
-
 
 def habits(histories: DataFrame, facts: DataFrame, catalogue: DataFrame, teaches: Column, kernel: Habits) -> DataFrame:
-    """One row a pair and period, as ``Habits`` gives it.
+    """One row a pair and period, as ``Habits`` gives it: user_id, item_id, period, label, trips, ``HABIT`` and, packed
+    into ``FEATURES``, ``NAMES``.
 
     :param histories: as of ``ranking.histories``
     :param facts: as of ``ranking.item_facts``, of as many periods
     :param catalogue: item_id and the levels of the catalogue as numbers, as they are at the as-of date: one row an item
     :param teaches: true for the users that are learnt from
     """
-    told = F.struct("period", *(F.col(name).cast("float").alias(name) for name in RHYTHM))
-    items = facts.groupBy("item_id").agg(F.array_sort(F.collect_list(told)).alias("then"))
+    told = facts.select("item_id", "period", *(F.col(name).cast("float") for name in RHYTHM))
+    periods = F.array_sort(F.collect_list(F.struct("period", "told")))
+    items = pack(told, {"told": RHYTHM}).groupBy("item_id").agg(
+        F.aggregate(periods, F.lit(b""), lambda then, one: F.concat(then, one["told"])).alias("then")
+    )  # fmt: skip
     rows = (
         histories.join(items, on="item_id", how="left")
         .join(catalogue, on="item_id", how="left")
         .withColumns({"tie": F.xxhash64("user_id", "item_id"), "teaches": teaches})
         # The others, who may be many, are looked at as of today alone: the facts of earlier days need not travel.
-        .withColumn("then", F.when(F.col("teaches"), F.col("then")).otherwise(F.slice("then", 1, 1)))
+        .withColumn("then", F.when(F.col("teaches"), F.col("then")).otherwise(F.substring("then", 1, 4 * len(RHYTHM))))
     )
 
     def make(rows: pa.Table) -> pa.Table:
-        return kernel(rows)
+        made = kernel(rows)
+        return packed(made, {FEATURES: NAMES}).append_column(HABIT, made.column(HABIT))
 
-    return of_whole(rows, "user_id", "tie", make, kernel.schema)
+    schema = f"user_id string, item_id string, period int, label int, trips float, {FEATURES} binary, {HABIT} float"
+    return of_whole(rows, "user_id", "tie", make, schema)
 
 
 class _Facts:
     """Facts of each row's item by period; an item that was sold by then has those of every later day."""
 
     def __init__(self, rows: pa.Table) -> None:
-        lists = rows.column("then").combine_chunks()
-        structs = lists.flatten()
-        names = [field.name for field in structs.type]
-        self.columns = {
-            name: values.to_numpy(zero_copy_only=False)
-            for name, values in zip(names, structs.flatten(), strict=True)
-            if name != "period"
-        }
-        offsets = lists.offsets.to_numpy().astype(np.int64)
-        self.start_N = offsets[:-1] - offsets[0]
+        told, ends = numbers(rows.column("then"), np.float32)
+        # [periods of one row after another, ``RHYTHM``]
+        self.told = told.reshape(-1, len(RHYTHM))
+        self.start_N = ends[:-1] // len(RHYTHM)
 
     def of(self, row_P: Indices, period: int) -> dict[str, Array]:
-        place = self.start_N[row_P] + period
-        return {name: values[place].astype(np.float64) for name, values in self.columns.items()}
+        told = self.told[self.start_N[row_P] + period].astype(np.float64)
+        return dict(zip(RHYTHM, told.T, strict=True))
 
 
 def _best(score_P: Array, user_P: Indices, tie_P: Indices, most: int) -> Indices:

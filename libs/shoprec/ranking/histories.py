@@ -3,7 +3,7 @@
 Letters of shapes: N rows, one a pair of user and item; of them P pairs with a purchase by then, with D days in all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,18 +14,23 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.moments import midnight
+from shoprec.ranking.groups import Array, Indices, codes
+from shoprec.ranking.packed import binary, numbers
+from shoprec.whole import of_whole
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
+#: What ``histories`` says of an entry, in this order; the first ``_MOMENTS`` tell it from the pair's others.
+ENTRY = ("age", "known", "until", "units", "paid", "priced", "saved")
+_MOMENTS = 3
 
 #: What ``bought`` says of each pair.
 BOUGHT = ("pair_days", "pair_decayed", "pair_age", "pair_first_age", "units", "paid")
 
 
 def histories(versions: DataFrame, as_of: date) -> DataFrame:
-    """One row a user and item bought before ``as_of``: user_id, item_id, days (array of structs, latest first).
+    """One row a user and item bought before ``as_of``: user_id, item_id, days (packed: ``ENTRY`` of one day after
+    another, latest first, float64).
 
-    A day: age (whole days before ``as_of``, >= 1), known (those since it is known), until (those since a correction
+    An entry: age (whole days before ``as_of``, >= 1), known (those since it is known), until (those since a correction
     superseded it, 0: it stands); units, paid (0 where the shop does not say), priced (the units whose price it says)
     and saved. A day has an entry for each time at which something of it came to be known or was corrected: so what
     was known on an earlier day is known as it was then. Days are those of UTC.
@@ -36,22 +41,41 @@ def histories(versions: DataFrame, as_of: date) -> DataFrame:
     moment = midnight(as_of)
     before = (F.col("type") == "purchase") & (F.col("event_at") < moment) & (F.col("known_at") < moment)
     until = F.when(F.col("superseded_at") < moment, _ago(as_of, "superseded_at")).otherwise(0)
-    lines = versions.where(before).select(
-        "user_id", "item_id", "quantity", "amount", "discount",
-        _ago(as_of, "event_at").alias("age"), _ago(as_of, "known_at").alias("known"), until.alias("until"),
-    )  # fmt: skip
-    sums = {
-        "units": F.sum("quantity"),
-        "paid": F.sum("amount"),
-        "priced": F.sum(F.when(F.col("amount").isNotNull(), F.col("quantity"))),
-        "saved": F.sum("discount"),
+    told = {
+        "age": _ago(as_of, "event_at"),
+        "known": _ago(as_of, "known_at"),
+        "until": until,
+        "units": F.col("quantity"),
+        "paid": F.col("amount"),
+        "priced": F.when(F.col("amount").isNotNull(), F.col("quantity")),
+        "saved": F.col("discount"),
     }
-    # A user's rows are brought together once, for the days and for the pairs.
-    days = lines.repartition("user_id").groupBy("user_id", "item_id", "age", "known", "until").agg(
-        *(F.coalesce(total.cast("double"), F.lit(0.0)).alias(name) for name, total in sums.items())
-    )  # fmt: skip
-    told = F.array_sort(F.collect_list(F.struct("age", "known", "until", *sums)))
-    return days.groupBy("user_id", "item_id").agg(told.alias("days"))
+    entries = (F.coalesce(told[name].cast("double"), F.lit(0.0)).alias(name) for name in ENTRY)
+    lines = versions.where(before).select("user_id", "item_id", *entries)
+    return of_whole(lines, "user_id", "age", _days, "user_id string, item_id string, days binary")
+
+
+def _days(lines: pa.Table) -> pa.Table:
+    """The purchases of whole users, a row each, as ``histories``."""
+    entry_L = np.stack([lines.column(name).to_numpy() for name in ENTRY], axis=1)
+    key_L = [codes(lines.column("user_id")), codes(lines.column("item_id")), *entry_L.T[:_MOMENTS]]
+    order = np.lexsort(key_L[::-1])
+    entry_L, key_L = entry_L[order], [values[order] for values in key_L]
+    opens = np.flatnonzero(_changes(key_L))
+    entry_E = entry_L[opens]
+    # Money and units have three places at most: what adding them up in another order changes is rounded away.
+    entry_E[:, _MOMENTS:] = np.round(np.add.reduceat(entry_L[:, _MOMENTS:], opens), 6)
+    starts = np.flatnonzero(_changes([values[opens] for values in key_L[:2]]))
+    ends = np.append(starts, len(opens)) * len(ENTRY)
+    pairs = lines.select(["user_id", "item_id"]).take(pa.array(order[opens[starts]]))
+    return pairs.append_column("days", binary(entry_E, ends))
+
+
+def _changes(keys: Sequence[Array | Indices]) -> NDArray[np.bool_]:
+    """Whether each row has another key than the row before it; the first has."""
+    made = np.ones(len(keys[0]), np.bool_)
+    made[1:] = np.logical_or.reduce([values[1:] != values[:-1] for values in keys])
+    return made
 
 
 def _ago(as_of: date, name: str) -> Column:
@@ -68,12 +92,10 @@ class Days:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> "Days":
-        """:param column: no list in it is empty"""
-        lists = column.combine_chunks()
-        structs = lists.flatten()
-        fields = zip((field.name for field in structs.type), structs.flatten(), strict=True)
-        told = {name: values.to_numpy().astype(np.float64) for name, values in fields}
-        return cls(len(lists), np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy())), told)
+        """:param column: no value in it is empty"""
+        values, ends = numbers(column, np.float64)
+        told = dict(zip(ENTRY, np.ascontiguousarray(values.reshape(-1, len(ENTRY)).T), strict=True))
+        return cls(len(column), np.repeat(np.arange(len(column)), np.diff(ends) // len(ENTRY)), told)
 
     def where(self, wanted_N: NDArray[np.bool_]) -> "Days":
         """The entries of the pairs that are wanted; pairs keep their numbers."""

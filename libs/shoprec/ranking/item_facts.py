@@ -11,8 +11,9 @@ from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from shoprec.ranking.config import FIRSTS, PLANS, PROMOTED
-from shoprec.ranking.histories import Array, Days, Indices, Past, past
-from shoprec.ranking.surroundings import least
+from shoprec.ranking.groups import Array, Indices, least
+from shoprec.ranking.histories import Days, Past, past
+from shoprec.reuse import Hold
 
 _SPANS = (7, 14, 28, 91)
 
@@ -26,7 +27,9 @@ RHYTHM = (
 _TREND_PRIOR, _REPEAT_PRIOR, _BACK_PRIOR, _GAP_PRIOR = 3.0, 10.0, 20.0, 2.0
 
 
-def item_facts(histories: DataFrame, catalogue: DataFrame, planned: DataFrame, periods: int, horizon: int) -> DataFrame:
+def item_facts(
+    histories: DataFrame, catalogue: DataFrame, planned: DataFrame, periods: int, horizon: int, hold: Hold
+) -> DataFrame:
     """One row an item and period: what was known of it ``period`` horizons before the as-of date; period < ``periods``.
 
     ``histories`` as of ``ranking.histories``; ``planned`` as of ``ranking.plans``; ``catalogue``: item_id, category and
@@ -54,7 +57,8 @@ def item_facts(histories: DataFrame, catalogue: DataFrame, planned: DataFrame, p
 
     schema = ", ".join(["item_id string, period int", *(f"{name} double" for name in SUMS)])
     added = [F.min(name) if name == "idle" else F.sum(name) for name in SUMS]
-    made = (
+    # Held: the shop's sums are made of it, too.
+    made = hold(
         histories.select("item_id", "days")
         .mapInArrow(sums, schema)
         .groupBy("item_id", "period")

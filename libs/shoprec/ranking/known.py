@@ -17,13 +17,13 @@ from pyspark.sql import functions as F
 from shoprec.ranking.calibration import calibration_bins, collected, regression
 from shoprec.ranking.config import RankingConfig
 from shoprec.ranking.crossfit import cell, cross_fitted, out_of_fold
+from shoprec.ranking.groups import Array, Indices, codes
 from shoprec.ranking.habit_features import NAMES
-from shoprec.ranking.histories import Array, Indices
 from shoprec.ranking.learner import ENOUGH, train, training_rows
 from shoprec.ranking.lists import families
 from shoprec.ranking.offset import Offset, fit_offset
-from shoprec.ranking.ranker import Known, Ranker, matrix_of
-from shoprec.ranking.surroundings import codes
+from shoprec.ranking.packed import FEATURES, matrix_in
+from shoprec.ranking.ranker import Known, Ranker
 from shoprec.reuse import on_disk
 from shoprec.whole import whole
 
@@ -68,7 +68,8 @@ def fit_known(habits: DataFrame, seed: int, settings: RankingConfig, progress: C
     def learn(some: DataFrame) -> Ranker:
         return Ranker(train(some, NAMES, seed, settings, settings.known), NAMES, offset=offset)
 
-    with on_disk(training_rows(weighed(labelled, offset), NAMES, seed, settings)) as sample:
+    rows = training_rows(weighed(labelled, offset), seed, settings, settings.known.negative_share)
+    with on_disk(rows) as sample:
         *rankers, final = cross_fitted(sample, learn, settings.folds)
     apart_scores = out_of_fold(habits.where("period = 1"), rankers, cell(seed, settings), ("trips",)).withColumn(
         "part", F.round(F.log("trips") / _TRIPS_STEP).cast("int")
@@ -102,7 +103,7 @@ def weighed(labelled: DataFrame, offset: Offset) -> DataFrame:
             _, group = np.unique(np.stack([codes(rows.column("user_id")), rows.column("period").to_numpy()]),
                                  axis=1, return_inverse=True)  # fmt: skip
             weight = importance(label, group)
-            margin = offset.margins(matrix_of(rows, NAMES), NAMES).astype(np.float64)
+            margin = offset.margins(matrix_in(rows, FEATURES, len(NAMES)), NAMES).astype(np.float64)
             margin += intercepts(margin, label, weight, group)[group]
             made = rows.append_column("importance", pa.array(weight, pa.float32()))
             yield from made.append_column("offset", pa.array(margin, pa.float32())).to_batches()

@@ -17,7 +17,7 @@ from xgboost.spark import SparkXGBClassifier
 
 from shoprec.errors import ContractBroken
 from shoprec.ranking.config import HABIT, RankingConfig, Trees
-from shoprec.ranking.ranker import matrix_of
+from shoprec.ranking.packed import FEATURES, matrix_in, matrix_of
 
 #: Purchases from which on known items, and new ones, have trees that learn from them alone: a quarter is left when the
 #: users and items of a fold are out, and fewer would teach less than what both have in common.
@@ -56,15 +56,14 @@ def learnt_from(user_index: DataFrame, seed: int, settings: RankingConfig) -> Co
     return taken(min(1.0, settings.training_users / max(1, user_index.count())), seed, "user_id")
 
 
-def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings: RankingConfig) -> DataFrame:
-    """The rows to learn from: ``names``, label, weight and both folds, sorted, in as many partitions as workers.
+def training_rows(labelled: DataFrame, seed: int, settings: RankingConfig, share: float) -> DataFrame:
+    """The rows to learn from: ``FEATURES``, label, weight and both folds, sorted, in as many partitions as workers.
 
-    ``labelled``: user_id, item_id, label and ``names``; where they are there, period (rows of a pair are told apart by
-    it), importance (what a row counts, else 1) and offset (log-odds that the trees add to), which stays. Every purchase
-    is kept, and ``negative_share`` of the rest with the inverse in its weight. Partitions and order follow from hashes
-    of the key: equal rows make equal trees.
+    ``labelled``: user_id, item_id, label and ``FEATURES``; where they are there, period (rows of a pair are told apart
+    by it), importance (what a row counts, else 1) and offset (log-odds that the trees add to), which stays. Every
+    purchase is kept, and about ``share`` of the rest with the inverse in its weight. Partitions and order follow
+    from hashes of the key: equal rows make equal trees.
     """
-    share = settings.negative_share
     bought = F.col("label") == 1
     key = [name for name in ("user_id", "item_id", "period") if name in labelled.columns]
     counts = F.col("importance") if "importance" in labelled.columns else F.lit(1.0)
@@ -75,7 +74,7 @@ def training_rows(labelled: DataFrame, names: Sequence[str], seed: int, settings
         .withColumns({"weight": weight, "order": F.xxhash64(*key, F.lit(seed)), **folds(seed, settings)})
         .repartition(settings.workers, "order")
         .sortWithinPartitions("order", *key)
-        .select(*names, *more, "label", "weight", *folds(seed, settings))
+        .select(FEATURES, *more, "label", "weight", *folds(seed, settings))
     )
 
 
@@ -118,11 +117,24 @@ def train(rows: DataFrame, names: Sequence[str], seed: int, settings: RankingCon
     ).first()
     _check(counts["rows"], counts["bought"])
     parameters["min_child_weight"] = _least_leaf(trees, counts["weight"])
-    columns = {"features_col": list(names), "label_col": "label", "weight_col": "weight"}
+    columns = {"features_col": FEATURES, "label_col": "label", "weight_col": "weight"}
     if "offset" in rows.columns:
         columns["base_margin_col"] = "offset"
     estimator = SparkXGBClassifier(num_workers=settings.workers, verbose=False, **columns, **parameters)
-    return bytes(estimator.fit(rows).get_booster().save_raw("json"))
+    return bytes(estimator.fit(_as_arrays(rows, len(names))).get_booster().save_raw("json"))
+
+
+def _as_arrays(rows: DataFrame, width: int) -> DataFrame:
+    """``rows`` with ``FEATURES`` as an array of floats, which is what the estimator reads."""
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            ends = pa.array(np.arange(batch.num_rows + 1) * width, pa.int32())
+            lists = pa.ListArray.from_arrays(ends, pa.array(matrix_in(batch, FEATURES, width).ravel()))
+            yield batch.set_column(batch.schema.get_field_index(FEATURES), FEATURES, lists)
+
+    kinds = {field.name: field.dataType.simpleString() for field in rows.schema} | {FEATURES: "array<float>"}
+    return rows.mapInArrow(run, ", ".join(f"{name} {kind}" for name, kind in kinds.items()))
 
 
 def _least_leaf(trees: Trees, bought: float) -> float:
@@ -135,20 +147,27 @@ def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str,
 
     The task holds all rows: 4 bytes for each row and column, twice.
     """
-    columns = [*names, "label", "weight", *(["offset"] if "offset" in rows.columns else [])]
+    columns = ["label", "weight", *(["offset"] if "offset" in rows.columns else [])]
 
     def learn(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        matrix = np.vstack([np.empty((0, len(columns)), np.float32), *(matrix_of(batch, columns) for batch in batches)])
-        features_NF, (label_N, weight_N, *offset) = matrix[:, : len(names)], matrix[:, len(names) :].T
+        told = [(matrix_in(batch, FEATURES, len(names)), matrix_of(batch, columns)) for batch in batches]
+        features_NF = np.vstack([np.empty((0, len(names)), np.float32), *(features for features, _ in told)])
+        rest_NR = np.vstack([np.empty((0, len(columns)), np.float32), *(rest for _, rest in told)])
+        label_N, weight_N, *offset = rest_NR.T
         bought, booster = np.count_nonzero(label_N), None
-        if 0 < bought < len(matrix):
+        if 0 < bought < len(label_N):
             least = _least_leaf(trees, float(label_N @ weight_N))
             model = xgboost.XGBClassifier(n_jobs=TaskContext.get().cpus(), min_child_weight=least, **parameters)
             model.fit(features_NF, label_N, sample_weight=weight_N, base_margin=offset[0] if offset else None)
             booster = bytes(model.get_booster().save_raw("json"))
-        yield pa.RecordBatch.from_pylist([{"rows": len(matrix), "bought": bought, "booster": booster}], schema=_MADE)
+        yield pa.RecordBatch.from_pylist([{"rows": len(label_N), "bought": bought, "booster": booster}], schema=_MADE)
 
-    made = rows.select(*columns).coalesce(1).mapInArrow(learn, "rows long, bought long, booster binary").collect()
+    made = (
+        rows.select(FEATURES, *columns)
+        .coalesce(1)
+        .mapInArrow(learn, "rows long, bought long, booster binary")
+        .collect()
+    )
     # Of what Spark knows to be empty no task is made.
     count, bought, booster = made[0] if made else (0, 0, None)
     _check(count, bought)

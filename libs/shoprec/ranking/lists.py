@@ -10,11 +10,12 @@ from pyspark.sql import DataFrame
 
 from shoprec.contracts.gold import LISTS
 from shoprec.ranking.config import ODDS, RankingConfig
+from shoprec.ranking.features import TOLD
+from shoprec.ranking.groups import Indices, codes
+from shoprec.ranking.packed import matrix_of, unpacked
 from shoprec.ranking.ranker import Matrix, Rankers, Vector
-from shoprec.ranking.surroundings import codes, surround
+from shoprec.ranking.surroundings import surround
 from shoprec.whole import of_whole
-
-Indices = NDArray[np.int64]
 
 _IDS = ("user_id", "item_id", "market")
 
@@ -85,9 +86,9 @@ class ListMaker:
     settings: RankingConfig
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """The rows of whole users, as of ``ranking.features.pair_rows``, in; the kept rows of both lists out."""
+        """The rows of whole users, as of ``pair_rows`` but unpacked, in; the kept rows of both lists out."""
         rows = surround(rows, (*self.rankers.names, ODDS), self.settings.sources)
-        matrix = self.rankers.new.matrix(rows)
+        matrix = matrix_of(rows, self.rankers.names)
         bought = rows.column("pair_days").to_numpy() > 0
         scores = self.rankers.probabilities(matrix, rows.column(ODDS).to_numpy(), bought)
         kept = [(name, best) for name in LISTS for best in self._choose(rows, scores, name)]
@@ -153,6 +154,6 @@ def lists(rows: DataFrame, rankers: Rankers, settings: RankingConfig) -> DataFra
     maker = ListMaker(rankers, settings)
 
     def make(rows: pa.Table) -> pa.Table:
-        return maker(rows)
+        return maker(unpacked(rows, TOLD))
 
     return of_whole(rows, "user_id", "tie", make, schema)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from shoprec.errors import ContractBroken
 from shoprec.ranking.config import HABIT
 from shoprec.ranking.offset import Offset
+from shoprec.ranking.packed import FEATURES, Matrix, matrix_in
 
-Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
 #: The file of all that scoring needs beside the trees; those of each part lie in ``booster_file(part)``.
@@ -26,14 +26,6 @@ CARD = "ranker.json"
 def booster_file(part: str) -> str:
     """The name of the file with the trees of a part: known (items bought before) or new (the others)."""
     return f"booster_{part}.json"
-
-
-def matrix_of(rows: pa.Table | pa.RecordBatch, names: Sequence[str]) -> Matrix:
-    """The columns ``names`` of the rows, [rows, names] float32, nulls as NaN."""
-    matrix = np.empty((rows.num_rows, len(names)), dtype=np.float32)
-    for place, name in enumerate(names):
-        matrix[:, place] = rows.column(name).to_numpy(zero_copy_only=False)
-    return matrix
 
 
 def logistic(odds: Vector) -> Vector:
@@ -65,8 +57,8 @@ class Ranker:
         return {key: value for key, value in self.__dict__.items() if key != "_booster"}
 
     def matrix(self, rows: pa.Table | pa.RecordBatch) -> Matrix:
-        """The rows' features, [rows, features] float32, nulls as NaN."""
-        return matrix_of(rows, self.names)
+        """The rows' ``FEATURES``, [rows, features] float32."""
+        return matrix_in(rows, FEATURES, len(self.names))
 
     def margins(self, matrix: Matrix) -> Vector:
         """Log-odds of each row, before calibration; [rows]."""
