@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import date
 
+from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.job import Job, JobContext, exit_codes, load_config, opened, parser, say
 from shoprec.pipeline import run_pipeline
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser(JOB).parse_args(argv)
     with exit_codes():
         told = load_config(args.env, args.shop, args.settings)
-        with opened(told) as lake:
+        with opened(told, (JOB_RUNS,)) as lake:
             run_id = args.run_id or told.run_id(args.as_of)
             run_pipeline(told, lake, args.as_of, run_id)
         say(f"run {run_id} is published and exported; once {told.horizon} days more are known, judge it:")

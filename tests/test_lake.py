@@ -233,12 +233,28 @@ def test_a_lake_that_cannot_be_written_is_named(spark: SparkSession, tmp_path: P
         Lake(spark, str(tmp_path / "file" / "lake")).ensure([STOCK])
 
 
-def test_a_lake_is_one_shops(lake: Lake) -> None:
-    lake.ensure([RUNS])
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_lake_is_one_shops(lake: Lake, made_before: bool) -> None:
+    """The first to make the table of runs has it; of one that is there and nobody's, the first to ask."""
+    if made_before:
+        lake.ensure([RUNS])
     for _ in range(2):
         lake.claim("corner")
     with pytest.raises(ConfigError, match="is that of the shop corner, not of market's: .* --set tables"):
         lake.claim("market's")
+
+
+def test_of_two_that_claim_at_once_one_has_the_lake(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another shop makes the table after this one saw that it is not there."""
+    other = Lake(lake.spark, lake.tables)
+
+    def made_meanwhile(_: Table) -> bool:
+        other.claim("market's")
+        return False
+
+    monkeypatch.setattr(lake, "exists", made_meanwhile)
+    with pytest.raises(ConfigError, match="is that of the shop market's, not of corner"):
+        lake.claim("corner")
 
 
 def test_a_lake_in_a_catalog(spark: SparkSession) -> None:
@@ -263,7 +279,6 @@ def test_a_lake_in_a_catalog(spark: SparkSession) -> None:
         lake.ensure([raw])
         assert lake.append(stock(spark, ("x", 1, 1.0)), raw, app_id="ingest", version=1)
         assert not lake.append(stock(spark, ("x", 1, 1.0)), raw, app_id="ingest", version=1)
-        lake.ensure([RUNS])
         lake.claim("shop")
         with pytest.raises(ConfigError, match="is that of the shop shop, not of other"):
             lake.claim("other")

@@ -4,6 +4,7 @@ import errno
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -48,9 +49,13 @@ def fail(monkeypatch: pytest.MonkeyPatch, place: Path, error: Exception, beside:
     monkeypatch.setattr(pipeline, "say", hear)
     monkeypatch.setattr(pipeline, "_run", run)
     monkeypatch.setattr(pipeline, "done_before", lambda *_: {})
-    # Nothing is published in this lake.
-    lake = SimpleNamespace(read=lambda *_, **__: SimpleNamespace(isEmpty=lambda: True))
-    pipeline.run_part(PART, settings(place), lake, DAY, "run")
+    monkeypatch.setattr(pipeline, "load_job", lambda _: SimpleNamespace(reads=(), writes=()))
+    pipeline.run_part(PART, settings(place), lake_that(lambda _: None), DAY, "run")
+
+
+def lake_that(ensure: Callable[[Iterable], None]) -> SimpleNamespace:
+    """A lake in which nothing is published."""
+    return SimpleNamespace(ensure=ensure, spark=None, read=lambda *_, **__: SimpleNamespace(isEmpty=lambda: True))
 
 
 def test_a_failure_is_told_at_once_and_what_ended_well_is_not_left(
@@ -77,6 +82,41 @@ def test_any_error_says_which_job_of_which_run_it_ended(monkeypatch: pytest.Monk
     assert raised.value.__notes__ == [
         "(first for 2024-03-01, run run, stopped with 2 jobs left; the same command goes on from here)"
     ]
+
+
+def test_tables_are_made_beside_the_first_job_and_those_that_use_them_wait(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """``first`` has no table of the suite's own, and ends before any is made; what is made is what the others use."""
+    jobs = {"first": ((), ()), "beside": (("a",), ("b",)), "next": (("b",), ("c",))}
+    ended, made, order = Event(), [], []
+
+    def ensure(tables: Iterable) -> None:
+        assert ended.wait(10), "the first job waits for tables that it does not use"
+        made.extend(tables)
+        order.append("tables")
+
+    def perform(job: SimpleNamespace, *_: object) -> SimpleNamespace:
+        order.append(job.name)
+        if job.name == "first":
+            ended.set()
+        return SimpleNamespace(written=())
+
+    monkeypatch.setattr(pipeline, "perform", perform)
+    monkeypatch.setattr(pipeline, "label_thread", lambda *_: None)
+    monkeypatch.setattr(pipeline, "done_before", lambda *_: {})
+    monkeypatch.setattr(
+        pipeline, "load_job", lambda name: SimpleNamespace(name=name, reads=jobs[name][0], writes=jobs[name][1])
+    )
+    pipeline.run_part(PART, settings(tmp_path), lake_that(ensure), DAY, "run")
+    assert order == ["first", "tables", "beside", "next"]
+    assert made == ["a", "b", "c"]
+
+    def refuse(_: Iterable) -> None:
+        raise ConfigError("cannot make table a")
+
+    with pytest.raises(ConfigError, match=r"beside for 2024-03-01: cannot make table a\n\(run run stopped with 2 jobs"):
+        pipeline.run_part(PART, settings(tmp_path), lake_that(refuse), DAY, "run")
 
 
 def test_a_run_at_which_another_process_works_is_refused_until_that_is_dead(tmp_path: Path) -> None:

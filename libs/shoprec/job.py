@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from shoprec import config, resources
 from shoprec.context import Job, JobContext, say
-from shoprec.contracts import TABLES, Table
+from shoprec.contracts import Table
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ShoprecError
 from shoprec.lake import Lake, Written
@@ -41,18 +41,18 @@ def load_config(env: str, shop: str, settings: Sequence[str]) -> config.Config:
 
 
 @contextmanager
-def opened(told: config.Config, tables: Iterable[Table] = tuple(TABLES.values())) -> Iterator[Lake]:
+def opened(told: config.Config, tables: Iterable[Table]) -> Iterator[Lake]:
     """The lake in a session; a session that was started for it is stopped at the end.
 
-    :param tables: those that are made where they are missing (default: all)
+    :param tables: those that are made where they are missing, beside ``gold.runs``
     """
     if SparkSession.getActiveSession() is None:
         say("starting Spark …")
     spark, started = open_session(told.env)
     try:
         lake = Lake(spark, told.env.tables)
-        lake.ensure(dict.fromkeys(tables))
         lake.claim(told.shop.name)
+        lake.ensure(dict.fromkeys(tables))
         yield lake
     finally:
         if started:
@@ -138,7 +138,7 @@ def run(
     job = load_job(job) if isinstance(job, str) else job
     run_day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
     told = load_config(env, shop, settings)
-    with opened(told, (*job.reads, *job.writes, RUNS, JOB_RUNS)) as lake:
+    with opened(told, (*job.reads, *job.writes, JOB_RUNS)) as lake:
         name = run_id or _default_run(job, told, lake, run_day)
         day = told.date_at(run_day, at)
         say(f"{job.name} --as-of {day} of run {name}")

@@ -110,13 +110,13 @@ class Lake:
         with ThreadPoolExecutor(ENSURED_AT_ONCE, thread_name_prefix="table") as pool:
             list(pool.map(self._ensure, tables))
 
-    def _ensure(self, table: Table) -> None:
+    def _ensure(self, table: Table, **properties: str) -> None:
         try:
             if self.exists(table):
                 check_columns(table, self.read(table).columns, self.tables)
             else:
                 # Not by Delta's builder, which takes no name of three parts.
-                self.spark.sql(create_statement(table, self._sql_name(table)))
+                self.spark.sql(create_statement(table, self._sql_name(table), properties))
         except (PySparkException, Py4JJavaError) as error:
             raise ConfigError(
                 f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "
@@ -128,11 +128,14 @@ class Lake:
         return where if self.in_catalog else "delta.`{}`".format(where.replace("`", "``"))
 
     def claim(self, shop: str) -> None:
-        """Make this the lake of ``shop``: the first to claim it has it.
+        """Make this the lake of ``shop``, and ``gold.runs`` where it is missing: who makes that has the lake.
 
-        :raises ConfigError: it is another shop's
+        :raises ConfigError: it is another shop's, or cannot be written
         """
-        owner = self._delta(RUNS).detail().select("properties").first()["properties"].get(OWNER)
+        self._ensure(RUNS, **{OWNER: shop})
+        # As it stands now: another shop may have made it in the meantime.
+        there = self.spark.sql(f"SHOW TBLPROPERTIES {self._sql_name(RUNS)}").collect()
+        owner = {row["key"]: row["value"] for row in there}.get(OWNER)
         if owner is None:
             told = f"{sql_literal(OWNER)} = {sql_literal(shop)}"
             self.spark.sql(f"ALTER TABLE {self._sql_name(RUNS)} SET TBLPROPERTIES ({told})")

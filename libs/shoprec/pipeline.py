@@ -11,6 +11,7 @@ from datetime import date, datetime
 from graphlib import TopologicalSorter
 
 from shoprec.config import Config
+from shoprec.contracts.core import Table
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ShoprecError, first_line
 from shoprec.graph import JobEntry, Node, nodes
@@ -74,6 +75,8 @@ def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: dat
     running: dict[Future[str], Node] = {}
     ended = 0
     with ThreadPoolExecutor(told.env.parallel_jobs, thread_name_prefix="job") as pool:
+        # Beside the first job, which makes its own: a dataset of one large file leaves cores idle.
+        tables = pool.submit(lake.ensure, _tables(part))
         while graph.is_active():
             for node in graph.get_ready():
                 day = told.date_at(as_of, node.at)
@@ -82,7 +85,7 @@ def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: dat
                     say(f"[{ended:>2}/{len(before)}] {node.job} for {day}: done before")
                     graph.done(node)
                 else:
-                    running[pool.submit(_run, node.job, told, lake, day, run_id)] = node
+                    running[pool.submit(_run, node.job, told, lake, day, run_id, tables)] = node
             if not running:
                 continue
             finished = _first_ended(running, pool)
@@ -120,11 +123,20 @@ def _first_ended(running: Mapping[Future[str], Node], pool: ThreadPoolExecutor) 
         raise
 
 
-def _run(name: str, told: Config, lake: Lake, day: date, run_id: str) -> str:
+def _tables(part: Mapping[str, JobEntry]) -> dict[Table, None]:
+    """The tables that the jobs of ``part`` read and write."""
+    jobs = [load_job(name) for name in part]
+    return dict.fromkeys(table for job in jobs for table in (*job.reads, *job.writes))
+
+
+def _run(name: str, told: Config, lake: Lake, day: date, run_id: str, tables: Future[None]) -> str:
     say(f"        {datetime.now().astimezone():%H:%M:%S} {name} for {day}")
     started = time.monotonic()
     label_thread(lake.spark, f"{name} for {day}")
-    context = perform(load_job(name), told, lake, day, run_id)
+    job = load_job(name)
+    if job.reads or job.writes:
+        tables.result()
+    context = perform(job, told, lake, day, run_id)
     rows = ", ".join(f"{rows:,} rows to {table}" for table, rows in rows_by_table(context.written).items())
     return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"
 

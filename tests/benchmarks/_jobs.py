@@ -118,7 +118,7 @@ def main(folder: Path, jobs: Sequence[str]) -> None:
         "spark.eventLog.compress=false", "spark.eventLog.rolling.enabled=false",
     ])  # fmt: skip
     part = _with_all_before(config.graph.jobs, jobs or config.graph.jobs)
-    with opened(config) as lake:
+    with opened(config, (JOB_RUNS,)) as lake:
         run_id = config.run_id(AS_OF)
         run_part(part, config, lake, AS_OF, run_id)
         done = lake.read(JOB_RUNS, run_id=run_id).collect()
