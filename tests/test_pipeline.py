@@ -115,8 +115,17 @@ def test_tables_are_made_beside_the_first_job_and_those_that_use_them_wait(
     def refuse(_: Iterable) -> None:
         raise ConfigError("cannot make table a")
 
-    with pytest.raises(ConfigError, match=r"beside for 2024-03-01: cannot make table a\n\(run run stopped with 2 jobs"):
-        pipeline.run_part(PART, settings(tmp_path), lake_that(refuse), DAY, "run")
+    # At once, whatever else is at work; and where nothing is left to do.
+    for done in ({}, dict.fromkeys(pipeline.nodes(PART))):
+        monkeypatch.setattr(pipeline, "done_before", lambda *_, done=done: done)
+        with pytest.raises(ConfigError, match=r"tables for 2024-03-01: cannot make table a\n\(run run stopped with"):
+            pipeline.run_part(PART, settings(tmp_path), lake_that(refuse), DAY, "run")
+    monkeypatch.setattr(pipeline, "done_before", lambda *_: {})
+    order.clear()
+    one = settings(tmp_path)
+    one.env.parallel_jobs = 1
+    pipeline.run_part(PART, one, lake_that(lambda _: order.append("tables")), DAY, "run")
+    assert order == ["tables", "first", "beside", "next"]
 
 
 def test_a_run_at_which_another_process_works_is_refused_until_that_is_dead(tmp_path: Path) -> None:

@@ -134,8 +134,7 @@ class Lake:
         """
         self._ensure(RUNS, **{OWNER: shop})
         # As it stands now: another shop may have made it in the meantime.
-        there = self.spark.sql(f"SHOW TBLPROPERTIES {self._sql_name(RUNS)}").collect()
-        owner = {row["key"]: row["value"] for row in there}.get(OWNER)
+        owner = self._property(RUNS, OWNER)
         if owner is None:
             told = f"{sql_literal(OWNER)} = {sql_literal(shop)}"
             self.spark.sql(f"ALTER TABLE {self._sql_name(RUNS)} SET TBLPROPERTIES ({told})")
@@ -167,6 +166,15 @@ class Lake:
             return delta._jdt.deltaLog().unsafeVolatileSnapshot().version()
         except (AttributeError, Py4JError):  # a session without a JVM, or another Delta
             return delta.history(1).select("version").first()["version"]
+
+    def _property(self, table: Table, key: str) -> str | None:
+        """A property of the table, as Delta holds it: a query shows some only in part, as if they were secrets."""
+        delta = self._delta(table)
+        try:
+            found = delta._jdt.deltaLog().unsafeVolatileSnapshot().metadata().configuration().get(key)
+            return found.get() if found.isDefined() else None
+        except (AttributeError, Py4JError):  # a session without a JVM, or another Delta
+            return delta.detail().select("properties").first()["properties"].get(key)
 
     def _delta(self, table: Table) -> DeltaTable:
         where = self.location(table)

@@ -21,6 +21,9 @@ from shoprec.places import local_path
 from shoprec.runs import done_before
 from shoprec.session import label_thread
 
+#: What stands among the running jobs for the making of the tables that they use.
+_TABLES = Node("tables")
+
 
 def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date, run_id: str) -> None:
     """Run every job of ``part`` that has not come to its end in run ``run_id``, each once those it follows are done.
@@ -72,11 +75,12 @@ def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: dat
     before, done = nodes(part), done_before(lake, run_id, told, part, as_of)
     graph = TopologicalSorter(before)
     graph.prepare()
-    running: dict[Future[str], Node] = {}
+    running: dict[Future, Node] = {}
     ended = 0
     with ThreadPoolExecutor(told.env.parallel_jobs, thread_name_prefix="job") as pool:
-        # Beside the first job, which makes its own: a dataset of one large file leaves cores idle.
+        # The first job makes its own; where jobs run beside each other it need not wait for these.
         tables = pool.submit(lake.ensure, _tables(part))
+        running[tables] = _TABLES
         while graph.is_active():
             for node in graph.get_ready():
                 day = told.date_at(as_of, node.at)
@@ -96,16 +100,17 @@ def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: dat
                 if node.at < 0:
                     place += f" ({-node.at * told.horizon} days before the run's date: the ranker learns there)"
                 raise _with_place(finished.exception(), place, lake, run_id, len(before) - ended)
-            ended += 1
-            say(f"[{ended:>2}/{len(before)}] {finished.result()}")
-            graph.done(node)
+            if node is not _TABLES:
+                ended += 1
+                say(f"[{ended:>2}/{len(before)}] {finished.result()}")
+                graph.done(node)
 
 
-def _end(failed: Future[str], node: Node, running: Mapping[Future[str], Node], pool: ThreadPoolExecutor) -> int:
+def _end(failed: Future, node: Node, running: Mapping[Future, Node], pool: ThreadPoolExecutor) -> int:
     """Tell at once what failed, let the jobs beside it end, and tell what became of them: how many ended well."""
     for future in running:
         future.cancel()
-    beside = {future: name for future, name in running.items() if not future.cancelled()}
+    beside = {future: name for future, name in running.items() if not future.cancelled() and name is not _TABLES}
     waiting = f"; waits for {', '.join(str(name) for name in beside.values())} to end" if beside else ""
     say(f"         {node} failed: {first_line(failed.exception())}{waiting}")
     pool.shutdown()
@@ -115,9 +120,11 @@ def _end(failed: Future[str], node: Node, running: Mapping[Future[str], Node], p
     return sum(future.exception() is None for future in beside)
 
 
-def _first_ended(running: Mapping[Future[str], Node], pool: ThreadPoolExecutor) -> Future[str]:
+def _first_ended(running: Mapping[Future, Node], pool: ThreadPoolExecutor) -> Future:
     try:
-        return next(iter(wait(running, return_when=FIRST_COMPLETED).done))
+        done = wait(running, return_when=FIRST_COMPLETED).done
+        # Tables first: where they cannot be made, the jobs that wait for them fail with the same error.
+        return min(done, key=lambda future: running[future] is not _TABLES)
     except BaseException:  # Ctrl-C: jobs that wait for their turn must not start
         pool.shutdown(wait=False, cancel_futures=True)
         raise
@@ -131,11 +138,11 @@ def _tables(part: Mapping[str, JobEntry]) -> dict[Table, None]:
 
 def _run(name: str, told: Config, lake: Lake, day: date, run_id: str, tables: Future[None]) -> str:
     say(f"        {datetime.now().astimezone():%H:%M:%S} {name} for {day}")
-    started = time.monotonic()
-    label_thread(lake.spark, f"{name} for {day}")
     job = load_job(name)
     if job.reads or job.writes:
         tables.result()
+    started = time.monotonic()
+    label_thread(lake.spark, f"{name} for {day}")
     context = perform(job, told, lake, day, run_id)
     rows = ", ".join(f"{rows:,} rows to {table}" for table, rows in rows_by_table(context.written).items())
     return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"

@@ -15,9 +15,9 @@ from shoprec.contracts.gold import RECOMMENDATIONS
 from shoprec.contracts.silver import INTERACTIONS, PROMOTIONS
 from shoprec.exports import files
 from shoprec.lake import Lake
+from shoprec.packed import unpacked
 from shoprec.ranking.features import TOLD
 from shoprec.ranking.histories import histories
-from shoprec.ranking.packed import unpacked
 from shoprec.ranking.ranker import CARD, booster_file, load
 from shoprec.resources import job_module
 from tests.ranking.planted_lake import (

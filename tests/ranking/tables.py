@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, USER_COLUMNS
+from shoprec.packed import packed
+from shoprec.ranking.config import FACT_COLUMNS, FEATURES, ITEM_COLUMNS, ODDS, USER_COLUMNS
 from shoprec.ranking.features import feature_names, matched_by
-from shoprec.ranking.packed import FEATURES, packed
 
 SOURCES = ("als", "buy_again")
 NAMES = feature_names(SOURCES)

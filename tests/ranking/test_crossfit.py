@@ -8,8 +8,9 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from shoprec.packed import matrix_in, pack
+from shoprec.ranking.config import FEATURES
 from shoprec.ranking.crossfit import cross_fitted, ndcg, out_of_fold
-from shoprec.ranking.packed import FEATURES, matrix_in, pack
 
 
 class Stub:

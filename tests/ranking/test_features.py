@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold_features import ITEM_FEATURES, USER_PROFILES
-from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from shoprec.packed import unpacked
+from shoprec.ranking.config import FACT_COLUMNS, FEATURES, ITEM_COLUMNS, USER_COLUMNS
 from shoprec.ranking.features import bought_within, feature_names, features, labelled, pair_rows
 from shoprec.ranking.histories import bought, histories
-from shoprec.ranking.packed import FEATURES, unpacked
 from shoprec.ranking.pairs import pairs
 
 DAY = date(2024, 3, 1)

@@ -6,10 +6,13 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from shoprec.ranking.config import HABIT
+from shoprec.packed import unpacked
+from shoprec.ranking.config import FEATURES, HABIT
 from shoprec.ranking.habit_features import NAMES
-from shoprec.ranking.habits import LEARNT, Habits
+from shoprec.ranking.habits import LEARNT, Habits, habits
 from shoprec.ranking.item_facts import RHYTHM
 from tests.ranking.test_histories import day, packed_days
 
@@ -167,3 +170,24 @@ def test_all_is_finite_or_null_whatever_the_days() -> None:
         assert np.isfinite(values).all(), name
         if name.endswith(("_share", "_part", "_affinity", "_best", "_hazard", "_rate", "_expected")):
             assert ((values >= 0) & (values <= 1 + 1e-6)).all(), name
+
+
+def test_facts_are_those_of_their_period_where_one_is_missing(spark: SparkSession) -> None:
+    """Bread's only purchase was taken back 5 days ago: nothing is said of it today, and of then what was known then."""
+    rows = rows_of(BREAD, MILK).select(["user_id", "item_id"])
+    days = packed_days([day(20, until=5)], [day(2), day(30)])
+    told = spark.createDataFrame(rows.append_column("days", days))
+    facts = spark.createDataFrame(
+        [("bread", 1, *([7.0] * len(RHYTHM))), *(("milk", n, *([float(n)] * len(RHYTHM))) for n in range(2))],
+        "item_id string, period int, " + ", ".join(f"{name} double" for name in RHYTHM),
+    )
+    catalogue = spark.createDataFrame(
+        [(item, 1, 1, 1, 1) for item in ("bread", "milk")],
+        "item_id string, department long, category long, subcategory long, brand long",
+    )
+    made = habits(told, facts, catalogue, F.lit(True), KERNEL)
+    rows = unpacked(made.drop(HABIT).toArrow(), {FEATURES: NAMES}).to_pylist()
+    assert {(row["item_id"], row["period"]): row["item_trend_7d"] for row in rows} == {
+        ("milk", 0): 0, ("bread", 1): 7, ("milk", 1): 1,
+    }  # fmt: skip
+    assert {row["item_id"] for row in made.where("period = 0").collect()} == {"milk"}

@@ -61,6 +61,19 @@ def test_days_by_hand(spark: SparkSession) -> None:
     assert unpacked_days(made) == [(2, 2, 0, 3, 2.5, 1, 0.5), (22, 5, 0, 1, 3, 1, 0)]
 
 
+def test_lines_of_a_day_are_added_up_wherever_batches_cut_them(spark: SparkSession) -> None:
+    """Ten lines of 10 cents are a euro, and three pairs stay three, two lines a batch."""
+    at = datetime(2024, 2, 28, 9)
+    rows = [purchase(at, at, item, 1, "0.10", saved="0.20") for item in ("bread", "milk", "tea") for _ in range(10)]
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "2")
+    try:
+        made = histories(spark.createDataFrame(rows, EVENTS).repartition(5), AS_OF).collect()
+    finally:
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    assert sorted(row["item_id"] for row in made) == ["bread", "milk", "tea"]
+    assert all(unpacked_days(row) == [(2, 2, 0, 10, 1.0, 10, 2.0)] for row in made)
+
+
 def test_a_correction_is_known_from_its_day_on_and_what_it_corrects_until_then(spark: SparkSession) -> None:
     """Bread of 40 days ago is corrected 3 days ago, to two units; tea, corrected on the as-of date, not yet."""
     corrected, today = datetime(2024, 2, 27), datetime(2024, 3, 1)

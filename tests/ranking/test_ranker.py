@@ -10,7 +10,8 @@ import xgboost
 from pyspark.serializers import CloudPickleSerializer
 
 from shoprec.errors import ContractBroken
-from shoprec.ranking.packed import FEATURES, packed
+from shoprec.packed import packed
+from shoprec.ranking.config import FEATURES
 from shoprec.ranking.ranker import CARD, Known, Ranker, Rankers, booster_file, load
 
 

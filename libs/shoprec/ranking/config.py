@@ -23,6 +23,9 @@ ITEM_COLUMNS: tuple[str, ...] = (
     "seasonality", "season_now", "basket_items", "co_purchase",
 )  # fmt: skip
 
+#: What a ranker sees of a row, packed.
+FEATURES = "features"
+
 #: What buy_again says of a pair, on its own scale, which is the same for all users and days.
 HABIT = "pair_habit"
 

@@ -14,9 +14,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.config import FEATURES, RankingConfig
 from shoprec.ranking.learner import folds
-from shoprec.ranking.packed import FEATURES
 from shoprec.ranking.ranker import Ranker
 
 

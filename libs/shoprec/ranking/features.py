@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import EMBEDDED
 from shoprec.moments import midnight
-from shoprec.ranking.config import FACT_COLUMNS, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
-from shoprec.ranking.packed import FEATURES, pack, packed, unpacked
+from shoprec.packed import pack, packed, unpacked
+from shoprec.ranking.config import FACT_COLUMNS, FEATURES, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
 from shoprec.ranking.surroundings import KEYS, surround
 from shoprec.whole import of_whole
 
-#: Items whose facts, some 600 bytes each, are sent to all tasks: the pairs then stay with their users. Those of more
+#: Items whose facts, some 400 bytes each, are sent to all tasks: the pairs then stay with their users. Those of more
 #: are brought together with the pairs by item, and the wide rows that come of it by user again.
 MOST_SENT = 1 << 17
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.ranking.config import HABIT
+from shoprec.packed import numbers, pack, packed
+from shoprec.ranking.config import FEATURES, HABIT
 from shoprec.ranking.groups import Array, Indices, codes, codes_or_none, finite
 from shoprec.ranking.habit_features import NAMES, habit_features
 from shoprec.ranking.histories import Days, past
 from shoprec.ranking.item_facts import RHYTHM
-from shoprec.ranking.packed import FEATURES, numbers, pack, packed
 from shoprec.ranking.surroundings import LEVELS
 from shoprec.whole import of_whole
 
@@ -39,9 +39,9 @@ class Habits:
     def __call__(self, rows: pa.Table) -> pa.Table:
         """user_id, item_id, period, label, trips and ``NAMES`` (float32), the rows of a user one after another.
 
-        ``rows``: user_id, item_id, days (as of ``histories``), then (``RHYTHM`` of one
-        period after another, packed), the levels of the
-        catalogue as numbers, tie (a hash that orders equal scores) and teaches (whether its user is learnt from).
+        ``rows``: user_id, item_id, days (as of ``histories``), then (``RHYTHM`` of one period after another, packed),
+        the levels of the catalogue as numbers, tie (a hash that orders equal scores) and teaches (whether its user is
+        learnt from).
         label: bought in the ``horizon`` days from then; of period 0, 0. trips: visits to be expected in these days.
         """
         levels = {level: codes_or_none(rows, level) for level in LEVELS}
@@ -80,11 +80,10 @@ def habits(histories: DataFrame, facts: DataFrame, catalogue: DataFrame, teaches
     :param catalogue: item_id and the levels of the catalogue as numbers, as they are at the as-of date: one row an item
     :param teaches: true for the users that are learnt from
     """
-    told = facts.select("item_id", "period", *(F.col(name).cast("float") for name in RHYTHM))
-    periods = F.array_sort(F.collect_list(F.struct("period", "told")))
-    items = pack(told, {"told": RHYTHM}).groupBy("item_id").agg(
-        F.aggregate(periods, F.lit(b""), lambda then, one: F.concat(then, one["told"])).alias("then")
-    )  # fmt: skip
+    told = pack(facts.select("item_id", "period", *(F.col(name).cast("float") for name in RHYTHM)), {"told": RHYTHM})
+    unknown = F.lit(np.full(len(RHYTHM), np.nan, np.float32).tobytes())
+    periods = (F.max(F.when(F.col("period") == n, F.col("told"))) for n in range(kernel.periods))
+    items = told.groupBy("item_id").agg(F.concat(*(F.coalesce(one, unknown) for one in periods)).alias("then"))
     rows = (
         histories.join(items, on="item_id", how="left")
         .join(catalogue, on="item_id", how="left")
@@ -102,7 +101,7 @@ def habits(histories: DataFrame, facts: DataFrame, catalogue: DataFrame, teaches
 
 
 class _Facts:
-    """Facts of each row's item by period; an item that was sold by then has those of every later day."""
+    """Facts of each row's item by period; NaN of a period in which nothing was known of it."""
 
     def __init__(self, rows: pa.Table) -> None:
         told, ends = numbers(rows.column("then"), np.float32)

@@ -14,8 +14,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.moments import midnight
+from shoprec.packed import binary, numbers
 from shoprec.ranking.groups import Array, Indices, codes
-from shoprec.ranking.packed import binary, numbers
 from shoprec.whole import of_whole
 
 #: What ``histories`` says of an entry, in this order; the first ``_MOMENTS`` tell it from the pair's others.
@@ -52,11 +52,13 @@ def histories(versions: DataFrame, as_of: date) -> DataFrame:
     }
     entries = (F.coalesce(told[name].cast("double"), F.lit(0.0)).alias(name) for name in ENTRY)
     lines = versions.where(before).select("user_id", "item_id", *entries)
-    return of_whole(lines, "user_id", "age", _days, "user_id string, item_id string, days binary")
+    # Together by pair, not by user: one user may hold a good part of all lines.
+    lines = lines.withColumn("pair", F.xxhash64("user_id", "item_id"))
+    return of_whole(lines, "pair", "age", _days, "user_id string, item_id string, days binary")
 
 
 def _days(lines: pa.Table) -> pa.Table:
-    """The purchases of whole users, a row each, as ``histories``."""
+    """The purchases of whole pairs, a row each, as ``histories``."""
     entry_L = np.stack([lines.column(name).to_numpy() for name in ENTRY], axis=1)
     key_L = [codes(lines.column("user_id")), codes(lines.column("item_id")), *entry_L.T[:_MOMENTS]]
     order = np.lexsort(key_L[::-1])

@@ -14,15 +14,15 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from shoprec.packed import matrix_in
 from shoprec.ranking.calibration import calibration_bins, collected, regression
-from shoprec.ranking.config import RankingConfig
+from shoprec.ranking.config import FEATURES, RankingConfig
 from shoprec.ranking.crossfit import cell, cross_fitted, out_of_fold
 from shoprec.ranking.groups import Array, Indices, codes
 from shoprec.ranking.habit_features import NAMES
 from shoprec.ranking.learner import ENOUGH, train, training_rows
 from shoprec.ranking.lists import families
 from shoprec.ranking.offset import Offset, fit_offset
-from shoprec.ranking.packed import FEATURES, matrix_in
 from shoprec.ranking.ranker import Known, Ranker
 from shoprec.reuse import on_disk
 from shoprec.whole import whole

@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBClassifier
 
 from shoprec.errors import ContractBroken
-from shoprec.ranking.config import HABIT, RankingConfig, Trees
-from shoprec.ranking.packed import FEATURES, matrix_in, matrix_of
+from shoprec.packed import matrix_in, matrix_of
+from shoprec.ranking.config import FEATURES, HABIT, RankingConfig, Trees
 
 #: Purchases from which on known items, and new ones, have trees that learn from them alone: a quarter is left when the
 #: users and items of a fold are out, and fewer would teach less than what both have in common.
@@ -154,6 +154,7 @@ def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str,
         features_NF = np.vstack([np.empty((0, len(names)), np.float32), *(features for features, _ in told)])
         rest_NR = np.vstack([np.empty((0, len(columns)), np.float32), *(rest for _, rest in told)])
         label_N, weight_N, *offset = rest_NR.T
+        del told  # views of all that came in
         bought, booster = np.count_nonzero(label_N), None
         if 0 < bought < len(label_N):
             least = _least_leaf(trees, float(label_N @ weight_N))

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from shoprec.contracts.gold import LISTS
+from shoprec.packed import matrix_of, unpacked
 from shoprec.ranking.config import ODDS, RankingConfig
 from shoprec.ranking.features import TOLD
 from shoprec.ranking.groups import Indices, codes
-from shoprec.ranking.packed import matrix_of, unpacked
 from shoprec.ranking.ranker import Matrix, Rankers, Vector
 from shoprec.ranking.surroundings import surround
 from shoprec.whole import of_whole

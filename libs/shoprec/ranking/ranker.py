@@ -13,9 +13,9 @@ import xgboost
 from numpy.typing import NDArray
 
 from shoprec.errors import ContractBroken
-from shoprec.ranking.config import HABIT
+from shoprec.packed import Matrix, matrix_in
+from shoprec.ranking.config import FEATURES, HABIT
 from shoprec.ranking.offset import Offset
-from shoprec.ranking.packed import FEATURES, Matrix, matrix_in
 
 Vector = NDArray[np.float64]
 

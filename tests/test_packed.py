@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from shoprec.ranking.packed import binary, matrix_in, numbers, pack, packed, unpacked
+from shoprec.packed import binary, matrix_in, numbers, pack, packed, unpacked
 
 ROWS = pa.table({
     "id": ["a", "b", "c"],

@@ -16,9 +16,6 @@ Matrix = NDArray[np.float32]
 Numbers = NDArray[Any]
 Ends = NDArray[np.int64]
 
-#: The column of what a ranker sees of a row.
-FEATURES = "features"
-
 
 def matrix_of(rows: pa.Table | pa.RecordBatch, names: Sequence[str]) -> Matrix:
     """The columns ``names`` of the rows, [rows, names] float32, nulls as NaN."""
@@ -69,6 +66,8 @@ def numbers(column: pa.Array | pa.ChunkedArray, kind: type[np.generic]) -> tuple
     A null has none.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not pa.types.is_binary(array.type):  # with useLargeVarTypes Spark sends binaries with longer offsets
+        array = array.cast(pa.binary())
     if not len(array):
         return np.empty(0, kind), np.zeros(1, np.int64)
     size = np.dtype(kind).itemsize
