@@ -17,7 +17,7 @@ from shoprec.contracts.gold import (
 from shoprec.contracts.silver import INTERACTIONS, ITEMS
 from shoprec.job import Job, JobContext, cli
 from shoprec.models.sources import CandidatesConfig, Drawn, candidates
-from shoprec.retrieval.inputs import Inputs, purchases_of, sent_back_of, users_with_seen
+from shoprec.retrieval.inputs import Inputs, days_of, purchases_of, sent_back_of, users_with_seen
 from shoprec.retrieval.offered import Offer, offer
 from shoprec.reuse import holding, reused
 
@@ -34,8 +34,9 @@ def run(job: JobContext) -> None:
     with (
         reused(items.join(catalogue, on="item_id", how="left_semi")) as listed,
         reused(purchases_of(interactions, items, job.as_of)) as purchases,
+        reused(days_of(purchases)) as days,
         reused(sent_back_of(interactions, items, job.as_of)) as sent_back,
-        reused(users_with_seen(job.read(USER_INDEX), purchases)) as users,
+        reused(users_with_seen(job.read(USER_INDEX), days)) as users,
     ):
         late = job.as_of - timedelta(days=job.horizon)
         offered = _told(job, offer(items, listed, purchases, late))
@@ -43,7 +44,7 @@ def run(job: JobContext) -> None:
         for name, source in job.settings.sources.items():
             started = time.monotonic()
             with holding() as hold:
-                inputs = Inputs(purchases, users, items, offered, sent_back, job.as_of, hold)
+                inputs = Inputs(purchases, days, users, items, offered, sent_back, job.as_of, hold)
                 job.write(candidates(name, source, inputs, drawn), CANDIDATES, source=name)
             seconds[name] = round(time.monotonic() - started, 1)
             job.progress(f"{name} in {seconds[name]} s")

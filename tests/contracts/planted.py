@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 
-from shoprec.retrieval.inputs import Inputs, users_with_seen
+from shoprec.retrieval.inputs import Inputs, days_of, users_with_seen
 
 AS_OF = date(2020, 6, 1)
 USERS, ITEMS, KINDS, VISITS = 48, 36, 3, 16
@@ -87,10 +87,11 @@ class Planted:
     @cached_property
     def inputs(self) -> Inputs:
         """What every source starts from."""
-        users = users_with_seen(self.user_index, self.purchases).cache()
+        days = days_of(self.purchases).cache()
+        users = users_with_seen(self.user_index, days).cache()
         items = self.item_index.select("item_id", "item_idx")
         nothing = self.spark.createDataFrame([], "user_id string, item_idx int")
-        return Inputs(self.purchases, users, items, items, nothing, AS_OF)
+        return Inputs(self.purchases, days, users, items, items, nothing, AS_OF)
 
     @cached_property
     def shuffled(self) -> Inputs:
@@ -98,6 +99,7 @@ class Planted:
         parts = self.inputs
         return Inputs(
             parts.purchases.repartition(3, "item_idx").sortWithinPartitions("day", ascending=False),
+            parts.days.repartition(3, "item_idx").sortWithinPartitions("day"),
             parts.users.repartition(3).sortWithinPartitions("user_id", ascending=False),
             parts.items.repartition(3).sortWithinPartitions("item_idx", ascending=False),
             parts.offered.repartition(3).sortWithinPartitions("item_idx"),

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from pyspark.sql import SparkSession
 
-from shoprec.retrieval.inputs import Inputs, users_with_seen
+from shoprec.retrieval.inputs import Inputs, days_of, users_with_seen
 
 AS_OF = date(2020, 6, 1)
 
@@ -18,4 +18,5 @@ def shop(spark: SparkSession, lines: list[tuple[str, int, str, int]], homes: dic
     )
     ids = spark.createDataFrame([(f"i{n}", n) for n in range(items)], "item_id string, item_idx int")
     nothing = spark.createDataFrame([], "user_id string, item_idx int")
-    return Inputs(purchases, users_with_seen(index, purchases), ids, ids, nothing, AS_OF)
+    days = days_of(purchases)
+    return Inputs(purchases, days, users_with_seen(index, days), ids, ids, nothing, AS_OF)

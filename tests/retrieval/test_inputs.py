@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pyspark.sql import functions as F
 
-from shoprec.retrieval.inputs import decay, exact_sum, purchases_of, sent_back_of, users_with_seen
+from shoprec.retrieval.inputs import days_of, decay, exact_sum, purchases_of, sent_back_of, users_with_seen
 
 AS_OF = date(2020, 3, 1)
 
@@ -56,6 +56,14 @@ def test_what_was_returned_in_full_was_sent_back(spark):
         ("u", "whole"),
         ("v", "before our time"),
     ]
+
+
+def test_days_stand_once_and_users_in_one_part(spark):
+    lines = [("u", 3, date(2020, 5, 1))] * 3 + [("u", 3, date(2020, 5, 2)), ("v", 3, date(2020, 5, 1))]
+    days = days_of(spark.createDataFrame(lines, "user_id string, item_idx int, day date").repartition(4))
+    assert sorted(map(tuple, days.collect())) == sorted(set(lines))
+    part = days.withColumn("part", F.spark_partition_id()).groupBy("user_id").agg(F.count_distinct("part").alias("n"))
+    assert {row["n"] for row in part.collect()} == {1}
 
 
 def test_seen_items_are_distinct_and_every_user_of_the_index_is_there(spark):

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.moments import midnight
-from shoprec.reuse import Hold, as_it_is
+from shoprec.reuse import Hold, as_it_is, dealt
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Inputs:
     """The tables that sources draw from, as of one day.
 
     ``purchases``: user_id, item_idx, market, basket_id, day (date), one row a line (see ``purchases_of``).
+    ``days``: user_id, item_idx, day, distinct (see ``days_of``).
     ``users``: user_id, market (home), seen array<int> (numbers of the items ever bought, null: none).
     ``items``: item_id, item_idx of all that was ever bought.
     ``offered``: item_id, item_idx of those that may be proposed.
@@ -24,6 +25,7 @@ class Inputs:
     """
 
     purchases: DataFrame
+    days: DataFrame
     users: DataFrame
     items: DataFrame
     offered: DataFrame
@@ -47,6 +49,16 @@ def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
     return lines.select("user_id", "item_idx", "market", basket.alias("basket_id"), day.alias("day"))
 
 
+def days_of(purchases: DataFrame) -> DataFrame:
+    """The days on which each user bought each item: user_id, item_idx, day, each once.
+
+    A user's rows are in one part, so that what goes on by user moves nothing.
+
+    :param purchases: as of ``purchases_of``
+    """
+    return dealt(purchases.select("user_id", "item_idx", "day"), "user_id").distinct()
+
+
 def sent_back_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:
     """user_id, item_idx of the pairs of which at least as many units were returned before ``as_of`` as were bought.
 
@@ -60,9 +72,9 @@ def sent_back_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
     return back.join(item_index, on="item_id", how="inner").select("user_id", "item_idx")
 
 
-def users_with_seen(user_index: DataFrame, purchases: DataFrame) -> DataFrame:
+def users_with_seen(user_index: DataFrame, days: DataFrame) -> DataFrame:
     """Every user of the index with home market and ``seen``: the numbers of the items that they have bought."""
-    seen = purchases.groupBy("user_id").agg(F.array_sort(F.collect_set("item_idx")).alias("seen"))
+    seen = days.groupBy("user_id").agg(F.array_sort(F.collect_set("item_idx")).alias("seen"))
     return user_index.select("user_id", "market").join(seen, on="user_id", how="left")
 
 

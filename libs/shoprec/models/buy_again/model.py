@@ -31,13 +31,12 @@ def scores(inputs: Inputs, config: BuyAgainConfig) -> DataFrame:
     - gap is the days between purchases of this item by this user, shrunk to the item's, and that to the shop's;
     - idle is the days since the last: an item long overdue has been given up.
     """
-    days = inputs.purchases.select("user_id", "item_idx", "day").distinct()
     since = Window.partitionBy("user_id").orderBy(F.desc("day"))
     # dense_rank numbers the user's days from the latest: rows of one day share a number.
     visits_ago = F.dense_rank().over(since.rowsBetween(Window.unboundedPreceding, Window.currentRow)) - 1
     age = age_days(inputs.as_of)
     pairs = inputs.hold(
-        days.withColumn("visits_ago", visits_ago)
+        inputs.days.withColumn("visits_ago", visits_ago)
         .groupBy("user_id", "item_idx")
         .agg(
             exact_sum(decay(F.col("visits_ago"), config.half_life_visits)).alias("habit"),

@@ -50,9 +50,8 @@ def propose(inputs: Inputs, near: DataFrame, config: ItemKnnConfig, new: int, bo
 
     :param near: item_id, neighbour_id, similarity
     """
-    days = inputs.purchases.select("user_id", "item_idx", "day").distinct()
     weight = F.log1p(exact_sum(decay(age_days(inputs.as_of), config.half_life_days)))
-    weighted = days.groupBy("user_id", "item_idx").agg(weight.alias("score")).where("score > 0")
+    weighted = inputs.days.groupBy("user_id", "item_idx").agg(weight.alias("score")).where("score > 0")
     voices = best_of(weighted, "user_id", inputs.items, config.items).withColumnRenamed("score", "weight")
     numbered = (
         near.select("item_id", F.col("neighbour_id"), "similarity")
