@@ -154,14 +154,20 @@ def test_the_version_is_that_of_any_commit_and_takes_no_query(
 
 
 @pytest.mark.parametrize("other", ["no_jvm", "another_delta"])
-def test_where_delta_does_not_tell_its_version_the_history_does(
+def test_where_delta_does_not_tell_its_version_and_owner_queries_do(
     lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
+    lake.claim("corner")
     lake.ensure([STOCK])
     commit_elsewhere(lake.location(STOCK))
-    history, lacking = lake._delta(STOCK).history, {"another_delta": {"_jdt": spark._jsparkSession}}.get(other, {})
-    monkeypatch.setattr(lake, "_delta", lambda table: SimpleNamespace(history=history, **lacking))
+    lacking = {"another_delta": {"_jdt": spark._jsparkSession}}.get(other, {})
+    there = {table.name: lake._delta(table) for table in (STOCK, RUNS)}
+    asked = {name: SimpleNamespace(history=one.history, detail=one.detail, **lacking) for name, one in there.items()}
+    monkeypatch.setattr(lake, "_delta", lambda table: asked[table.name])
     assert lake.version(STOCK) == 1
+    lake.claim("corner")
+    with pytest.raises(ConfigError, match="is that of the shop corner, not of market's"):
+        lake.claim("market's")
 
 
 def test_a_job_tells_the_version_that_it_read_and_that_it_wrote(lake: Lake, spark: SparkSession) -> None:

@@ -47,6 +47,13 @@ def test_a_null_value_is_unknown_throughout() -> None:
     assert np.isnan(matrix_in(nothing, "one", 2)).all()
 
 
+def test_binaries_with_longer_offsets_are_read_as_well() -> None:
+    """What Spark sends with useLargeVarTypes; taken for the usual ones, other bytes would be read."""
+    made = packed(ROWS, INTO)
+    large = made.set_column(1, "one", made["one"].cast(pa.large_binary()))
+    np.testing.assert_array_equal(matrix_in(large.slice(1), "one", 2), EXPECTED[1:])
+
+
 def test_without_rows() -> None:
     none = packed(ROWS.slice(0, 0), INTO)
     assert matrix_in(none, "one", 2).shape == (0, 2)

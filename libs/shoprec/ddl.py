@@ -1,22 +1,22 @@
 """A table as its contract says, in SQL; and whether one that is there is such."""
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Collection
 
 from shoprec.contracts.core import Table, Write
 from shoprec.errors import ConfigError
 from shoprec.slices import sql_literal
 
 
-def create_statement(table: Table, name: str, properties: Mapping[str, str] = MappingProxyType({})) -> str:
+def create_statement(table: Table, name: str, **properties: str) -> str:
     """The statement that makes ``table`` where it is missing; ``name`` as SQL has it, with further ``properties``."""
     columns = ", ".join(f"`{c.name}` {c.type} COMMENT {sql_literal(c.comment)}" for c in table.columns)
     partition = f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.partition)})" if table.partition else ""
-    told = {**dict([_statistics(table)]), **properties}
-    pairs = ", ".join(f"{sql_literal(key)} = {sql_literal(value)}" for key, value in told.items())
+    told = ", ".join(
+        f"{sql_literal(key)} = {sql_literal(value)}" for key, value in (_statistics(table), *properties.items())
+    )
     return (
         f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING delta {partition} "
-        f"COMMENT {sql_literal(table.comment)} TBLPROPERTIES ({pairs})"
+        f"COMMENT {sql_literal(table.comment)} TBLPROPERTIES ({told})"
     )
 
 

@@ -116,7 +116,7 @@ class Lake:
                 check_columns(table, self.read(table).columns, self.tables)
             else:
                 # Not by Delta's builder, which takes no name of three parts.
-                self.spark.sql(create_statement(table, self._sql_name(table), properties))
+                self.spark.sql(create_statement(table, self._sql_name(table), **properties))
         except (PySparkException, Py4JJavaError) as error:
             raise ConfigError(
                 f"cannot make table {table.layer}.{table.name} in the lake {self.tables}: {first_line(error)} — "
@@ -160,21 +160,29 @@ class Lake:
 
     def version(self, table: Table) -> int:
         """The number of the table's latest commit."""
-        delta = self._delta(table)
-        try:
-            # As Delta holds it, which has looked when it was asked for the table; to read the history takes a query.
-            return delta._jdt.deltaLog().unsafeVolatileSnapshot().version()
-        except (AttributeError, Py4JError):  # a session without a JVM, or another Delta
-            return delta.history(1).select("version").first()["version"]
+        return self._held(
+            table,
+            lambda snapshot: snapshot.version(),
+            lambda delta: delta.history(1).select("version").first()["version"],
+        )
 
     def _property(self, table: Table, key: str) -> str | None:
-        """A property of the table, as Delta holds it: a query shows some only in part, as if they were secrets."""
+        """A property of the table. SHOW TBLPROPERTIES would mask values that look like secrets, as burlington does."""
+        return self._held(
+            table,
+            lambda snapshot: (
+                found.get() if (found := snapshot.metadata().configuration().get(key)).isDefined() else None
+            ),
+            lambda delta: delta.detail().select("properties").first()["properties"].get(key),
+        )
+
+    def _held(self, table: Table, of: Callable[[Any], R], asked: Callable[[DeltaTable], R]) -> R:
+        """What Delta holds of the table, which has looked when it was asked for it; else what a query says."""
         delta = self._delta(table)
         try:
-            found = delta._jdt.deltaLog().unsafeVolatileSnapshot().metadata().configuration().get(key)
-            return found.get() if found.isDefined() else None
+            return of(delta._jdt.deltaLog().unsafeVolatileSnapshot())
         except (AttributeError, Py4JError):  # a session without a JVM, or another Delta
-            return delta.detail().select("properties").first()["properties"].get(key)
+            return asked(delta)
 
     def _delta(self, table: Table) -> DeltaTable:
         where = self.location(table)

@@ -24,7 +24,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy import sparse
 
-from shoprec.retrieval import arrow
+from shoprec import arrow
 from shoprec.retrieval.top_k import TILE_ITEMS, TILE_USERS, top_k
 from shoprec.usage import measured
 from tests.benchmarks._figures import save, session, spread

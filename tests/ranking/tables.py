@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shoprec.packed import packed
+from shoprec.packed import binary, matrix_of
 from shoprec.ranking.config import FACT_COLUMNS, FEATURES, ITEM_COLUMNS, ODDS, USER_COLUMNS
 from shoprec.ranking.features import feature_names, matched_by
 
@@ -37,7 +37,7 @@ def user_rows(*rows: dict[str, Any]) -> pa.Table:
 
 def with_features(table: pa.Table, names: tuple[str, ...] = NAMES) -> pa.Table:
     """``table`` and, packed, the features that its columns ``names`` say."""
-    return table.append_column(FEATURES, packed(table.select(names), {FEATURES: names}).column(FEATURES))
+    return table.append_column(FEATURES, binary(matrix_of(table, names)))
 
 
 def by_item(table: pa.Table) -> dict[str, dict[str, Any]]:

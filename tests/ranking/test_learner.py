@@ -111,11 +111,11 @@ def test_a_higher_score_or_place_never_counts_against_an_item(spark: SparkSessio
         assert (np.diff(ranker.margins(matrix)) >= 0).all()
 
 
-def test_one_task_learns_what_several_do(sample: DataFrame, planted: pa.Table) -> None:
+def test_one_task_learns_what_several_do(labelled: DataFrame, sample: DataFrame, planted: pa.Table) -> None:
     """One worker goes another way, without the estimator's barriers; with an offset too, the trees say the same."""
     alone = SETTINGS.model_copy(update={"workers": 1})
-    told = (F.pmod(F.xxhash64(FEATURES), F.lit(100)) / 100).cast("float")
-    for rows in (sample, sample.withColumn("offset", told)):
+    told = F.coalesce(F.nanvl("score_als", F.lit(0.0)), F.lit(0.0)).cast("float")
+    for rows in (sample, training_rows(labelled.withColumn("offset", told), 5, SETTINGS, SHARE)):
         one, two = (Ranker(train(rows, NAMES, 5, s, TREES), NAMES) for s in (alone, SETTINGS))
         margins = one.margins(one.matrix(planted))
         assert margins.std() > 0.2

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import EMBEDDED
 from shoprec.moments import midnight
-from shoprec.packed import pack, packed, unpacked
+from shoprec.packed import binary, matrix_of, pack, unpacked
 from shoprec.ranking.config import FACT_COLUMNS, FEATURES, ITEM_COLUMNS, ODDS, PAIR_COLUMNS, USER_COLUMNS
 from shoprec.ranking.surroundings import KEYS, surround
 from shoprec.whole import of_whole
@@ -21,7 +21,8 @@ MOST_SENT = 1 << 17
 #: What ``pair_rows`` tells of a user and of an item, packed.
 TOLD = {
     "user_told": tuple(f"user_{name}" for name in USER_COLUMNS),
-    "item_told": tuple(f"item_{name}" for name in (*ITEM_COLUMNS, *FACT_COLUMNS)),
+    "item_told": tuple(f"item_{name}" for name in ITEM_COLUMNS),
+    "facts_told": tuple(f"item_{name}" for name in FACT_COLUMNS),
 }
 
 
@@ -73,18 +74,22 @@ def pair_rows(
     """
     columns = [F.col(name).cast("float").alias(f"item_{name}") for name in ITEM_COLUMNS]
     more = facts.select("item_id", *(F.col(name).cast("float").alias(f"item_{name}") for name in FACT_COLUMNS))
-    told = pack(catalogue(items, *columns).join(more, on="item_id", how="left"), {"item_told": TOLD["item_told"]})
+    # Packed before they are joined: they come out by item, as the pairs are to meet them.
+    told = _packed(catalogue(items, *columns), "item_told").join(_packed(more, "facts_told"), on="item_id", how="left")
     if items.count() <= MOST_SENT:
         told = F.broadcast(told)
     known = profiles.select("user_id", *(F.col(name).cast("float").alias(f"user_{name}") for name in USER_COLUMNS))
-    known = pack(known, {"user_told": TOLD["user_told"]})
-    users = user_index.select("user_id", "market").join(known, on="user_id", how="left")
+    users = user_index.select("user_id", "market").join(_packed(known, "user_told"), on="user_id", how="left")
     return (
         paired.join(told, on="item_id", how="left")
         .join(users, on="user_id", how="left")
         .withColumns({name: F.when(F.col("proposals") > 0, F.col(name)) for name in TOLD})
         .withColumn("tie", F.xxhash64("user_id", "item_id"))
     )
+
+
+def _packed(rows: DataFrame, name: str) -> DataFrame:
+    return pack(rows, {name: TOLD[name]})
 
 
 def _key(*names: str) -> Column:
@@ -103,7 +108,7 @@ def features(rows: DataFrame, sources: Sequence[str]) -> DataFrame:
 
     def make(rows: pa.Table) -> pa.Table:
         made = surround(unpacked(rows, TOLD), (*names, ODDS), sources)
-        return made.select([*KEYS, *apart]).append_column(FEATURES, packed(made, {FEATURES: names}).column(FEATURES))
+        return made.select([*KEYS, *apart]).append_column(FEATURES, binary(matrix_of(made, names)))
 
     schema = ", ".join([*_types(rows, KEYS), *(f"{name} float" for name in apart), f"{FEATURES} binary"])
     return of_whole(rows, "user_id", "tie", make, schema)

@@ -26,6 +26,14 @@ def grouped(user_N: Indices, place_N: Indices) -> Indices:
     return np.unique(user_N * (place_N.max(initial=0) + 2) + place_N + 1, return_inverse=True)[1]
 
 
+def opening(*keys: Array | Indices) -> Indices:
+    """The places at which another key begins than the row before has; rows of a key are one after another."""
+    if not len(keys[0]):
+        return np.empty(0, np.int64)
+    changes = np.logical_or.reduce([values[1:] != values[:-1] for values in keys])
+    return np.flatnonzero(np.concatenate([[True], changes]))
+
+
 def least(values: Array, group: Indices) -> Array:
     """The least value of each group, NaN aside; infinite where a group has none."""
     least = np.full(group.max(initial=-1) + 1, np.inf)

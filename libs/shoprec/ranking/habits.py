@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from shoprec.packed import numbers, pack, packed
 from shoprec.ranking.config import FEATURES, HABIT
-from shoprec.ranking.groups import Array, Indices, codes, codes_or_none, finite
+from shoprec.ranking.groups import Array, Indices, codes, codes_or_none, finite, opening
 from shoprec.ranking.habit_features import NAMES, habit_features
 from shoprec.ranking.histories import Days, past
 from shoprec.ranking.item_facts import RHYTHM
@@ -118,6 +118,6 @@ def _best(score_P: Array, user_P: Indices, tie_P: Indices, most: int) -> Indices
     """The places of each user's ``most`` highest scores."""
     order = np.lexsort((tie_P, -score_P, user_P))
     users = user_P[order]
-    starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]])
+    starts = opening(users)
     place = np.arange(len(users)) - np.repeat(starts, np.diff(np.r_[starts, len(users)]))
     return np.sort(order[place < most])

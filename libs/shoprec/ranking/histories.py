@@ -3,7 +3,7 @@
 Letters of shapes: N rows, one a pair of user and item; of them P pairs with a purchase by then, with D days in all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from shoprec.moments import midnight
 from shoprec.packed import binary, numbers
-from shoprec.ranking.groups import Array, Indices, codes
+from shoprec.ranking.groups import Array, Indices, codes, opening
 from shoprec.whole import of_whole
 
 #: What ``histories`` says of an entry, in this order; the first ``_MOMENTS`` tell it from the pair's others.
@@ -63,21 +63,14 @@ def _days(lines: pa.Table) -> pa.Table:
     key_L = [codes(lines.column("user_id")), codes(lines.column("item_id")), *entry_L.T[:_MOMENTS]]
     order = np.lexsort(key_L[::-1])
     entry_L, key_L = entry_L[order], [values[order] for values in key_L]
-    opens = np.flatnonzero(_changes(key_L))
+    opens = opening(*key_L)
     entry_E = entry_L[opens]
     # Money and units have three places at most: what adding them up in another order changes is rounded away.
     entry_E[:, _MOMENTS:] = np.round(np.add.reduceat(entry_L[:, _MOMENTS:], opens), 6)
-    starts = np.flatnonzero(_changes([values[opens] for values in key_L[:2]]))
+    starts = opening(*(values[opens] for values in key_L[:2]))
     ends = np.append(starts, len(opens)) * len(ENTRY)
     pairs = lines.select(["user_id", "item_id"]).take(pa.array(order[opens[starts]]))
     return pairs.append_column("days", binary(entry_E, ends))
-
-
-def _changes(keys: Sequence[Array | Indices]) -> NDArray[np.bool_]:
-    """Whether each row has another key than the row before it; the first has."""
-    made = np.ones(len(keys[0]), np.bool_)
-    made[1:] = np.logical_or.reduce([values[1:] != values[:-1] for values in keys])
-    return made
 
 
 def _ago(as_of: date, name: str) -> Column:
@@ -155,9 +148,7 @@ def past(days: Days, back: int, horizon: int) -> Past:
     told, age_E = days.told, days.told["age"]
     seen_E = np.flatnonzero((np.minimum(age_E, told["known"]) > back) & (told["until"] <= back))
     pair_S, age_S = days.pair_E[seen_E], age_E[seen_E]
-    opens_S = np.ones(len(seen_E), dtype=np.bool_)
-    opens_S[1:] = (pair_S[1:] != pair_S[:-1]) | (age_S[1:] != age_S[:-1])
-    start_D = np.flatnonzero(opens_S)
+    start_D = opening(pair_S, age_S)
     sums = {name: _sums(told[name][seen_E], start_D) for name in ("units", "paid", "priced", "saved")}
     count_N = np.bincount(pair_S[start_D], minlength=days.pairs)
     row_P = np.flatnonzero(count_N)

@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBClassifier
 
+from shoprec import arrow
 from shoprec.errors import ContractBroken
 from shoprec.packed import matrix_in, matrix_of
 from shoprec.ranking.config import FEATURES, HABIT, RankingConfig, Trees
@@ -129,9 +130,8 @@ def _as_arrays(rows: DataFrame, width: int) -> DataFrame:
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            ends = pa.array(np.arange(batch.num_rows + 1) * width, pa.int32())
-            lists = pa.ListArray.from_arrays(ends, pa.array(matrix_in(batch, FEATURES, width).ravel()))
-            yield batch.set_column(batch.schema.get_field_index(FEATURES), FEATURES, lists)
+            vectors = arrow.vectors(matrix_in(batch, FEATURES, width))
+            yield batch.set_column(batch.schema.get_field_index(FEATURES), FEATURES, vectors)
 
     kinds = {field.name: field.dataType.simpleString() for field in rows.schema} | {FEATURES: "array<float>"}
     return rows.mapInArrow(run, ", ".join(f"{name} {kind}" for name, kind in kinds.items()))
@@ -150,6 +150,7 @@ def _in_one_task(rows: DataFrame, names: Sequence[str], parameters: Mapping[str,
     columns = ["label", "weight", *(["offset"] if "offset" in rows.columns else [])]
 
     def learn(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """``_MADE``: one row; without a booster where there is nothing to tell apart."""
         told = [(matrix_in(batch, FEATURES, len(names)), matrix_of(batch, columns)) for batch in batches]
         features_NF = np.vstack([np.empty((0, len(names)), np.float32), *(features for features, _ in told)])
         rest_NR = np.vstack([np.empty((0, len(columns)), np.float32), *(rest for _, rest in told)])

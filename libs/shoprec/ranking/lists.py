@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from shoprec.contracts.gold import LISTS
-from shoprec.packed import matrix_of, unpacked
+from shoprec.packed import Matrix, matrix_of, unpacked
 from shoprec.ranking.config import ODDS, RankingConfig
 from shoprec.ranking.features import TOLD
-from shoprec.ranking.groups import Indices, codes
-from shoprec.ranking.ranker import Matrix, Rankers, Vector
+from shoprec.ranking.groups import Indices, codes, opening
+from shoprec.ranking.ranker import Rankers, Vector
 from shoprec.ranking.surroundings import surround
 from shoprec.whole import of_whole
 
@@ -53,7 +53,7 @@ def choose(scores: Vector, groups: Indices, ties: Indices, k: int, discount: flo
     """
     by_group = np.lexsort((ties, -scores, groups))
     sorted_groups = groups[by_group]
-    starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
+    starts = opening(sorted_groups)
     lengths = np.diff(np.r_[starts, len(groups)])
     before = np.empty(len(groups), dtype=np.int64)
     before[by_group] = np.arange(len(groups)) - np.repeat(starts, lengths)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.retrieval import arrow
+from shoprec import arrow
 from shoprec.reuse import shuffle_parts
 
 #: Users whose pairs one task holds.

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy import sparse
 
-from shoprec.retrieval import arrow
+from shoprec import arrow
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.ties import id_hash
 

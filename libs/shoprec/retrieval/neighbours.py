@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from scipy import sparse
 
-from shoprec.retrieval import arrow
+from shoprec import arrow
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.ties import number_hashes
 from shoprec.reuse import Hold, as_it_is

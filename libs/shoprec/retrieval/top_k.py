@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from shoprec.retrieval import arrow
+from shoprec import arrow
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.ties import Hashes, id_hash
 from shoprec.reuse import shuffle_parts

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from safetensors import numpy as safetensors
 
-from shoprec.retrieval import arrow
+from shoprec import arrow
 from shoprec.retrieval.ties import signs
 from shoprec.training.storage import Folder
 

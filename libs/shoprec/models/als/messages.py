@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shoprec import arrow
 from shoprec.models.als.blocks import Numbers, Vectors
 from shoprec.models.als.solve import Half, Share
-from shoprec.retrieval import arrow
 
 #: What a task gives back. Of its own block (``into`` is ``OWN``, ``part`` the block) the Gram matrix of its vectors; of
 #: a row that block ``into`` solves, both sides of the equations and how many entries they are of.

@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from shoprec import arrow
 from shoprec.models.als import blocks, messages
 from shoprec.models.als.blocks import Files, Vectors, first_vectors, gathered, packed, together, together_name
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.als.solve import Doubles, Half, joint_name
-from shoprec.retrieval import arrow
 from shoprec.reuse import reused, shuffle_parts
 from shoprec.training.storage import Folder
 

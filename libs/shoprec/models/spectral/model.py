@@ -23,9 +23,9 @@ from pyspark.sql import DataFrame, PandasCogroupedOps, Window
 from pyspark.sql import functions as F
 from scipy import sparse
 
+from shoprec import arrow
 from shoprec.models.embeddings import named
 from shoprec.models.spectral.config import SpectralConfig
-from shoprec.retrieval import arrow
 from shoprec.retrieval.ties import id_hash, number_hashes, signs
 from shoprec.reuse import reused
 
