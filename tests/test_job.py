@@ -15,7 +15,7 @@ from shoprec.contracts.gold import SAMPLES
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.graph import JobEntry, Node
-from shoprec.job import cli, load_job, parser, perform
+from shoprec.job import begin, cli, load_job, parser, perform
 from shoprec.lake import Lake
 from shoprec.runs import done_before, publish
 from shoprec.session import check_java, check_memory
@@ -213,6 +213,18 @@ def test_a_job_that_fails_at_its_second_time_is_no_longer_done(lake: Lake) -> No
     assert done_before(lake, "run", settings, part, day).keys() == {Node("samples", -1)}
     perform(well, settings, lake, day, "run")
     assert len(rows(lake, JOB_RUNS)) == 2
+
+
+def test_of_jobs_that_begin_together_each_is_no_longer_done_for_its_date_alone(lake: Lake) -> None:
+    lake.ensure([RUNS, JOB_RUNS])
+    day, other = date(2024, 2, 1), date(2024, 1, 18)
+    settings = SimpleNamespace(job_digest=lambda _: "h", decisive=lambda _: {})
+    one, two = (Job(name=name, about="x", run=lambda _: None) for name in ("samples", "als"))
+    for job, at, run in ((one, day, "run"), (one, other, "run"), (two, other, "run"), (one, day, "another")):
+        perform(job, settings, lake, at, run)
+    begin([(one, day), (two, day)], lake, "run")
+    left = {(row["run_id"], row["job"], row["as_of"]) for row in rows(lake, JOB_RUNS)}
+    assert left == {("run", "samples", other), ("run", "als", other), ("another", "samples", day)}
 
 
 def test_a_job_before_its_turn_names_what_is_missing(

@@ -49,6 +49,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, place: Path, error: Exception, beside:
     monkeypatch.setattr(pipeline, "say", hear)
     monkeypatch.setattr(pipeline, "_run", run)
     monkeypatch.setattr(pipeline, "done_before", lambda *_: {})
+    monkeypatch.setattr(pipeline, "begin", lambda *_: None)
     monkeypatch.setattr(pipeline, "load_job", lambda _: SimpleNamespace(reads=(), writes=()))
     pipeline.run_part(PART, settings(place), lake_that(lambda _: None), DAY, "run")
 
@@ -96,13 +97,14 @@ def test_tables_are_made_beside_the_first_job_and_those_that_use_them_wait(
         made.extend(tables)
         order.append("tables")
 
-    def perform(job: SimpleNamespace, *_: object) -> SimpleNamespace:
+    def carry_out(job: SimpleNamespace, *_: object) -> SimpleNamespace:
         order.append(job.name)
         if job.name == "first":
             ended.set()
         return SimpleNamespace(written=())
 
-    monkeypatch.setattr(pipeline, "perform", perform)
+    monkeypatch.setattr(pipeline, "begin", lambda *_: None)
+    monkeypatch.setattr(pipeline, "carry_out", carry_out)
     monkeypatch.setattr(pipeline, "label_thread", lambda *_: None)
     monkeypatch.setattr(pipeline, "done_before", lambda *_: {})
     monkeypatch.setattr(

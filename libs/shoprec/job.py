@@ -23,7 +23,7 @@ from shoprec.session import open_session
 from shoprec.settings import Settings
 from shoprec.usage import measured
 
-__all__ = ["Job", "JobContext", "cli", "console", "opened", "perform", "run", "say"]
+__all__ = ["Job", "JobContext", "begin", "carry_out", "cli", "console", "opened", "perform", "run", "say"]
 
 
 def load_job(name: str) -> Job:
@@ -68,20 +68,36 @@ def rows_by_table(written: Sequence[Written]) -> Mapping[str, int]:
 
 
 def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
-    """Run ``job`` and record its end in gold.job_runs. Its row stands only when everything was written.
+    """Run ``job`` by itself: :func:`begin`, then :func:`carry_out`."""
+    begin([(job, as_of)], lake, run_id)
+    return carry_out(job, told, lake, as_of, run_id)
 
-    The row of an earlier time is taken away first: what it told of will be written over, in part if this time fails.
+
+def begin(to_do: Sequence[tuple[Job, date]], lake: Lake, run_id: str) -> None:
+    """Take away what gold.job_runs tells of earlier times of these jobs, each for its date.
+
+    What it tells of will be written over, in part if this time fails. Asked once for all jobs of a pipeline: each
+    asking reads tables anew that every ended job writes to.
+
+    :raises ConfigError: the run is published, and one of the jobs would write its tables again
     """
-    _refuse_published(job, lake, run_id)
-    record = {"run_id": run_id, "job": job.name, "as_of": as_of}
-    if not lake.read(JOB_RUNS, **record).isEmpty():
-        lake.remove(JOB_RUNS, **record)
+    _refuse_published([job for job, _ in to_do], lake, run_id)
+    names = {(job.name, as_of) for job, as_of in to_do}
+    for row in lake.read(JOB_RUNS, run_id=run_id).select("job", "as_of").collect():
+        if tuple(row) in names:
+            lake.remove(JOB_RUNS, run_id=run_id, **row.asDict())
+
+
+def carry_out(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
+    """Run ``job``, which has begun, and record its end in gold.job_runs: its row stands once everything was written."""
     context = JobContext(job, told, lake, as_of, run_id)
     started = datetime.now(UTC)
     with measured() as usage:
         job.run(context)
     row = {
-        **record,
+        "run_id": run_id,
+        "job": job.name,
+        "as_of": as_of,
         "settings_hash": told.job_digest(job.name),
         "versions_read": _json(context.versions_read),
         "versions_written": _json({w.table: w.version for w in context.written}),
@@ -96,12 +112,13 @@ def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str)
     return context
 
 
-def _refuse_published(job: Job, lake: Lake, run_id: str) -> None:
-    made = [table.name for table in job.writes if table.of_a_run and not table.seen_at_once]
-    if made and not lake.read(RUNS, run_id=run_id).isEmpty():
+def _refuse_published(some: Iterable[Job], lake: Lake, run_id: str) -> None:
+    made = {job.name: [t.name for t in job.writes if t.of_a_run and not t.seen_at_once] for job in some}
+    makers = [name for name, tables in made.items() if tables]
+    if makers and not lake.read(RUNS, run_id=run_id).isEmpty():
         raise ConfigError(
-            f"run {run_id} is published and stays as it is: {job.name} would write its {', '.join(made)} again — make "
-            "another run with --run-id, or with other settings"
+            f"run {run_id} is published and stays as it is: {makers[0]} would write its "
+            f"{', '.join(made[makers[0]])} again — make another run with --run-id, or with other settings"
         )
 
 

@@ -15,7 +15,7 @@ from shoprec.contracts.core import Table
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ShoprecError, first_line
 from shoprec.graph import JobEntry, Node, nodes
-from shoprec.job import load_job, perform, rows_by_table, say
+from shoprec.job import begin, carry_out, load_job, rows_by_table, say
 from shoprec.lake import Lake
 from shoprec.places import local_path
 from shoprec.runs import done_before
@@ -73,6 +73,8 @@ def alone(files: str, run_id: str) -> Iterator[None]:
 
 def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date, run_id: str) -> None:
     before, done = nodes(part), done_before(lake, run_id, told, part, as_of)
+    to_do = [(load_job(node.job), told.date_at(as_of, node.at)) for node in before if node not in done]
+    begin(to_do, lake, run_id)
     graph = TopologicalSorter(before)
     graph.prepare()
     running: dict[Future, Node] = {}
@@ -143,7 +145,7 @@ def _run(name: str, told: Config, lake: Lake, day: date, run_id: str, tables: Fu
         tables.result()
     started = time.monotonic()
     label_thread(lake.spark, f"{name} for {day}")
-    context = perform(job, told, lake, day, run_id)
+    context = carry_out(job, told, lake, day, run_id)
     rows = ", ".join(f"{rows:,} rows to {table}" for table, rows in rows_by_table(context.written).items())
     return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"
 
