@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -128,6 +128,27 @@ def test_tables_are_made_beside_the_first_job_and_those_that_use_them_wait(
     one.env.parallel_jobs = 1
     pipeline.run_part(PART, one, lake_that(lambda _: order.append("tables")), DAY, "run")
     assert order == ["tables", "first", "beside", "next"]
+
+
+def test_what_is_to_do_begins_for_its_dates_before_any_of_it_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    order: list[object] = []
+    part = {"first": JobEntry(), "twice": JobEntry(after=("first",), at=(-1, 0))}
+    told = settings(tmp_path)
+    told.date_at = lambda day, at: day + at * timedelta(days=14)
+
+    def begin(to_do: list, lake: SimpleNamespace, run_id: str) -> None:
+        order.append((run_id, [(job.name, str(day)) for job, day in to_do]))
+
+    monkeypatch.setattr(pipeline, "done_before", lambda *_: {pipeline.Node("first"): None})
+    monkeypatch.setattr(pipeline, "begin", begin)
+    monkeypatch.setattr(pipeline, "_run", lambda name, _told, _lake, day, *_: order.append((name, str(day))))
+    monkeypatch.setattr(pipeline, "load_job", lambda name: SimpleNamespace(name=name, reads=(), writes=()))
+    pipeline.run_part(part, told, lake_that(lambda _: None), DAY, "run")
+    twice = [("twice", "2024-02-16"), ("twice", "2024-03-01")]
+    assert order[0] == ("run", twice)
+    assert sorted(order[1:]) == twice
 
 
 def test_a_run_at_which_another_process_works_is_refused_until_that_is_dead(tmp_path: Path) -> None:

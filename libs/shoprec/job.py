@@ -5,6 +5,7 @@ import json
 import sys
 import textwrap
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -76,20 +77,29 @@ def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str)
 def begin(to_do: Sequence[tuple[Job, date]], lake: Lake, run_id: str) -> None:
     """Take away what gold.job_runs tells of earlier times of these jobs, each for its date.
 
-    What it tells of will be written over, in part if this time fails. Asked once for all jobs of a pipeline: each
-    asking reads tables anew that every ended job writes to.
+    What it tells of will be written over, in part if this time fails. A pipeline does it once for all of its jobs:
+    the table changes with each job that ends, and whoever asks it then waits until Delta has gone through it anew.
 
     :raises ConfigError: the run is published, and one of the jobs would write its tables again
     """
+    if not to_do:
+        return
     _refuse_published([job for job, _ in to_do], lake, run_id)
-    names = {(job.name, as_of) for job, as_of in to_do}
-    for row in lake.read(JOB_RUNS, run_id=run_id).select("job", "as_of").collect():
-        if tuple(row) in names:
-            lake.remove(JOB_RUNS, run_id=run_id, **row.asDict())
+    told = {tuple(row) for row in lake.read(JOB_RUNS, run_id=run_id).select("job", "as_of").collect()}
+    stale: dict[date, list[str]] = defaultdict(list)
+    for job, as_of in to_do:
+        if (job.name, as_of) in told:
+            stale[as_of].append(job.name)
+    for as_of, names in stale.items():
+        lake.remove(JOB_RUNS, run_id=run_id, as_of=as_of, job=names)
 
 
 def carry_out(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
-    """Run ``job``, which has begun, and record its end in gold.job_runs: its row stands once everything was written."""
+    """Run ``job``, which has begun, and record its end in gold.job_runs: its row stands once everything was written.
+
+    :raises ConfigError: the run has been published since, and the job would write its tables again
+    """
+    _refuse_published([job], lake, run_id)
     context = JobContext(job, told, lake, as_of, run_id)
     started = datetime.now(UTC)
     with measured() as usage:

@@ -30,7 +30,7 @@ def run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: date
 
     As many run at a time as the environment says: most jobs wait for the driver half of their time.
 
-    :raises ConfigError: another process is at the run
+    :raises ConfigError: another process is at the run, or it is published and a job would write its tables again
     :raises ShoprecError: of the first job that failed, when those beside it have ended; started again, the run goes on
     """
     with alone(told.env.files, run_id):
