@@ -32,6 +32,10 @@ RESULTS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 
+#: Which line of Python made a column is told in no error unless the environment says true: for each column made PySpark
+#: asks the JVM six times for it, and looks for IPython through all folders; that took longer than making the column.
+UNTOLD = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
+
 #: Java classes that PySpark asks for at nearly every call.
 KEPT = (
     "org.apache.spark.api.python.PythonUtils",
@@ -62,9 +66,8 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
         check_java()
     check_memory(env.memory_gib)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    told = _sql(env.spark) if submitted else {**_places(env.files), **env.spark, **_quiet(env.spark)}
     builder = SparkSession.builder.appName("shoprec")
-    for key, value in {**told, **DELTA, **RESULTS}.items():
+    for key, value in told(env, submitted).items():
         builder = builder.config(key, value)
     try:
         session = builder.getOrCreate()
@@ -72,6 +75,12 @@ def open_session(env: Env) -> tuple[SparkSession, bool]:
         raise ConfigError(f"Spark did not start: {error} — see the lines above") from error
     keep_classes(session)
     return session, True
+
+
+def told(env: Env, submitted: bool) -> dict[str, str]:
+    """What a new session is told. Under ``spark-submit`` the JVM is there: of the environment, SQL settings alone."""
+    own = _sql(env.spark) if submitted else {**_places(env.files), **env.spark, **_quiet(env.spark)}
+    return {**UNTOLD, **own, **DELTA, **RESULTS}
 
 
 def keep_classes(spark: SparkSession) -> None:
@@ -131,7 +140,7 @@ def check_memory(needed_gib: float) -> None:
 
 
 def _sql(settings: dict[str, str]) -> dict[str, str]:
-    return {k: v for k, v in settings.items() if k.startswith(("spark.sql.", "spark.databricks."))}
+    return {k: v for k, v in settings.items() if k.startswith(("spark.sql.", "spark.python.sql.", "spark.databricks."))}
 
 
 def _places(files: str) -> dict[str, str]:
