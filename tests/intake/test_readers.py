@@ -10,9 +10,11 @@ from py4j.protocol import Py4JJavaError
 from pyarrow import parquet as pq
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from shoprec.errors import ConfigError
-from shoprec.intake.readers import deliver, unreadable
+from shoprec.intake import readers
+from shoprec.intake.readers import deliver, shared, unreadable
 from shoprec.intake.shop import Dataset
 
 
@@ -85,6 +87,33 @@ def test_parquet_keeps_its_types(spark: SparkSession, tmp_path: Path) -> None:
         ("a", "bigint"), ("b", "double"), ("_file", "string"), ("_file_bytes", "bigint"), ("_row", "bigint"),
     ]  # fmt: skip
     assert [r["_row"] for r in rows.collect()] == [0, 1]
+
+
+def test_several_tasks_work_at_a_row_group_of_many_rows(spark: SparkSession, tmp_path: Path) -> None:
+    """Ten rows in one row group: tasks of five, of three, at most four, and one of all; each row is there once."""
+    pq.write_table(pa.table({"a": range(10)}), tmp_path / "one.parquet")
+    rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {}).rows
+    for share, tasks in ((5, 2), (3, 3), (1, 4), (6, 1), (11, 1)):
+        made = shared(rows, share).select("a", "_row", F.spark_partition_id().alias("task")).collect()
+        assert sorted((row["a"], row["_row"]) for row in made) == [(i, i) for i in range(10)]
+        assert len({row["task"] for row in made}) == tasks, share
+
+
+def test_row_groups_that_keep_enough_tasks_at_work_are_left_to_them(spark: SparkSession, tmp_path: Path) -> None:
+    for name in "abc":
+        pq.write_table(pa.table({"a": range(10)}), tmp_path / f"{name}.parquet")
+    rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {}).rows.repartition(3, "_file")
+    assert shared(rows, 1) is rows
+
+
+def test_a_large_file_that_breaks_off_is_named(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_WORTH_A_LOOK", 0)
+    monkeypatch.setattr(readers, "shared", lambda *_: spark.sql("SELECT raise_error('torn')").collect())
+    pq.write_table(pa.table({"a": range(10)}), tmp_path / "one.parquet")
+    with pytest.raises(ConfigError, match="dataset sales: its files cannot be read as parquet: .*torn"):
+        deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {})
 
 
 def test_parquet_files_that_differ_in_columns_keep_all_of_them(spark: SparkSession, tmp_path: Path) -> None:

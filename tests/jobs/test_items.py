@@ -48,6 +48,19 @@ def test_a_new_delivery_ends_the_version_before(desk: Desk) -> None:
     assert desk.rows(RECONCILIATION, *columns) == [("goods", 6, 0, 2, 1, 3, 2)]
 
 
+def test_quarantine_is_written_only_where_something_comes_into_it_or_leaves_it(desk: Desk) -> None:
+    made = desk.lake.version(QUARANTINE)
+    assert made == 0, "nothing was refused, and yet it was written"
+    desk.deliver("later.csv", [",things,Lid,2024-02-01"], "goods", "what,kind,name,since")
+    desk.run("ingest")
+    desk.run("items")
+    assert desk.rows(QUARANTINE, "reason") == [("item_id is missing",)]
+    desk.yaml = desk.yaml.replace("item_id: what, domain", "item_id: \"coalesce(what, 'lid')\", domain")
+    desk.run("items")
+    assert desk.rows(QUARANTINE, "reason") == []
+    assert [row[0] for row in desk.rows(ITEMS, "item_id")] == ["lid", "mug", "tea"]
+
+
 def test_what_arrives_while_the_job_works_is_taken_in_by_the_next(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted only at the end, the new row would be held for a duplicate, and never be looked at again."""
 
