@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from shoprec.errors import ConfigError
 from shoprec.intake import readers
-from shoprec.intake.readers import deliver, shared, unreadable
+from shoprec.intake.readers import deliver, halved, unreadable
 from shoprec.intake.shop import Dataset
 
 
@@ -89,30 +89,42 @@ def test_parquet_keeps_its_types(spark: SparkSession, tmp_path: Path) -> None:
     assert [r["_row"] for r in rows.collect()] == [0, 1]
 
 
-def test_several_tasks_work_at_a_row_group_of_many_rows(spark: SparkSession, tmp_path: Path) -> None:
-    """Ten rows in one row group: tasks of five, of three, at most four, and one of all; each row is there once."""
-    pq.write_table(pa.table({"a": range(10)}), tmp_path / "one.parquet")
-    rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {}).rows
-    for share, tasks in ((5, 2), (3, 3), (1, 4), (6, 1), (11, 1)):
-        made = shared(rows, share).select("a", "_row", F.spark_partition_id().alias("task")).collect()
-        assert sorted((row["a"], row["_row"]) for row in made) == [(i, i) for i in range(10)]
-        assert len({row["task"] for row in made}) == tasks, share
-
-
-def test_row_groups_that_keep_enough_tasks_at_work_are_left_to_them(spark: SparkSession, tmp_path: Path) -> None:
-    for name in "abc":
-        pq.write_table(pa.table({"a": range(10)}), tmp_path / f"{name}.parquet")
-    rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {}).rows.repartition(3, "_file")
-    assert shared(rows, 1) is rows
-
-
-def test_a_large_file_that_breaks_off_is_named(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("group", [10, 4])
+def test_two_tasks_work_at_many_rows_that_one_would_read(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int
 ) -> None:
-    monkeypatch.setattr(readers, "_WORTH_A_LOOK", 0)
-    monkeypatch.setattr(readers, "shared", lambda *_: spark.sql("SELECT raise_error('torn')").collect())
+    """Ten rows in one row group, or in three that one task reads; each row is there once."""
+    pq.write_table(pa.table({"a": range(10)}), tmp_path / "one.parquet", row_group_size=group)
+    monkeypatch.setattr(readers, "_WORTH_A_LOOK", 1)
+    for many, tasks in ((10, 2), (11, 1)):
+        monkeypatch.setattr(readers, "_MANY", many)
+        rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {}).rows
+        made = rows.select("a", "_row", F.spark_partition_id().alias("task")).collect()
+        assert sorted((row["a"], row["_row"]) for row in made) == [(i, i) for i in range(10)]
+        assert len({row["task"] for row in made}) == tasks
+
+
+def test_rows_that_several_tasks_read_are_left_to_them(spark: SparkSession, tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": range(10)}), tmp_path / "one.parquet")
-    with pytest.raises(ConfigError, match="dataset sales: its files cannot be read as parquet: .*torn"):
+    rows = deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {}).rows.repartition(3, "_row")
+    assert halved(rows, 1) is rows
+
+
+def test_a_row_without_a_place_is_in_one_half(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(None,), (0,), (1,)], "_row long").coalesce(1)
+    assert sorted(str(row["_row"]) for row in halved(rows, 1).collect()) == ["0", "1", "None"]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"), [("FAILED_READ_FILE: torn", ConfigError), ("an executor was lost", PySparkException)]
+)
+def test_only_what_lies_in_a_large_file_is_said_to_be_its_fault(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(readers, "_WORTH_A_LOOK", 1)
+    monkeypatch.setattr(readers, "halved", lambda *_: spark.sql(f"SELECT raise_error('{said}')").collect())
+    pq.write_table(pa.table({"a": range(10)}), tmp_path / "one.parquet")
+    with pytest.raises(error, match=said):
         deliver(spark, "sales", Dataset(format="parquet", path=str(tmp_path)), {})
 
 

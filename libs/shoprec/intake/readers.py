@@ -1,6 +1,5 @@
 """Raw files in: which of a dataset's files are new, and their rows as they stand in them."""
 
-import functools
 import json
 import re
 from collections.abc import Mapping
@@ -23,11 +22,11 @@ UNPARSED = "_unparsed"
 #: Characters that Delta refuses in column names.
 _REFUSED_IN_NAMES = set(" ,;{}()\n\t=")
 
-#: Bytes of a Parquet file from which on it is asked how its rows lie: in good cases one holds a row.
+#: Bytes of a Parquet file from which on it is asked how its rows lie: a byte may hold one.
 _WORTH_A_LOOK = 8 << 20
 
-#: Rows of a row group for each task that is to work at it, and how many tasks work at those of a dataset at most.
-_SHARE, _SHARERS = 8_000_000, 4
+#: Rows that two tasks work at sooner than one.
+_MANY = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -75,30 +74,31 @@ def deliver(spark: SparkSession, name: str, dataset: Dataset, known: Mapping[str
         F.col("_metadata.file_size").alias("_file_bytes"),
         *([F.col("_metadata.row_index").alias("_row")] if dataset.format == "parquet" else []),
     )
-    if dataset.format == "parquet" and max(file.size for file in filled) >= _WORTH_A_LOOK:
+    if dataset.format == "parquet" and len(filled) == 1 and filled[0].size >= _WORTH_A_LOOK:
         try:
-            rows = shared(rows, _SHARE)
+            rows = halved(rows, _MANY)
         except (PySparkException, Py4JJavaError) as error:
-            raise unreadable(name, dataset, error) from error
+            if "FAILED_READ_FILE" in str(error):
+                raise unreadable(name, dataset, error) from error
+            raise
     return Delivery(rows, tuple(file.name for file in new), len(found) - len(new))
 
 
-def shared(rows: DataFrame, share: int) -> DataFrame:
-    """The same ``rows`` of Parquet, so that several tasks work at a row group of many where there are few of those.
+def halved(rows: DataFrame, many: int) -> DataFrame:
+    """The same ``rows`` of a Parquet file, in two halves where one task alone would read ``many`` or more.
 
     Spark reads a row group in one task, however many rows it has, and what becomes of them is done there, too. Each
-    of the tasks reads all of it, which takes less than writing, and goes on with its part.
+    half reads all of them, which takes less than writing, and goes on with its own.
 
     :param rows: with ``_row``, the place in the file
-    :param share: rows of a row group for each task that is to work at it
     """
     counts = rows.groupBy(F.spark_partition_id()).count()
-    readers, most = counts.agg(F.count("*"), F.coalesce(F.max("count"), F.lit(0))).first()
-    tasks = min(_SHARERS // max(readers, 1), most // share)
-    if tasks < 2:
+    tasks, most = counts.agg(F.count("*"), F.coalesce(F.max("count"), F.lit(0))).first()
+    if tasks > 1 or most < many:
         return rows
-    parts = (rows.where(F.col("_row") % tasks == part) for part in range(tasks))
-    return functools.reduce(DataFrame.unionByName, parts)
+    # A row without a place, which no reader is known to give, must not be in neither.
+    half = F.coalesce(F.col("_row") % 2, F.lit(0))
+    return rows.where(half == 0).unionByName(rows.where(half == 1))
 
 
 def _files(spark: SparkSession, name: str, path: str) -> tuple[list[_File], int]:
