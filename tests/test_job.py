@@ -15,8 +15,9 @@ from shoprec.contracts.gold import SAMPLES
 from shoprec.contracts.gold_runs import JOB_RUNS, RUNS
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.graph import JobEntry, Node
-from shoprec.job import begin, cli, load_job, parser, perform
+from shoprec.job import cli, load_job, parser
 from shoprec.lake import Lake
+from shoprec.records import begin, perform
 from shoprec.runs import done_before, publish
 from shoprec.session import check_java, check_memory
 from tests.small_tables import rows

@@ -16,8 +16,9 @@ from shoprec.contracts import TABLES
 from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.contracts.silver import INTERACTIONS, ITEMS, PRICES, PROMOTIONS, USERS
 from shoprec.graph import nodes
-from shoprec.job import load_config, load_job, perform
+from shoprec.job import load_config, load_job
 from shoprec.lake import Lake
+from shoprec.records import perform
 from tests.same import assert_same_gold
 from tests.small_run import QUICK, SHOP, SMALL, SmallRun
 

@@ -15,9 +15,10 @@ from shoprec.contracts.core import Table
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ShoprecError, first_line
 from shoprec.graph import JobEntry, Node, nodes
-from shoprec.job import begin, carry_out, load_job, rows_by_table, say
+from shoprec.job import load_job, say
 from shoprec.lake import Lake
 from shoprec.places import local_path
+from shoprec.records import begin, carry_out, rows_by_table
 from shoprec.runs import done_before
 from shoprec.session import label_thread
 
