@@ -7,7 +7,6 @@ import argparse
 import json
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,6 @@ from shoprec.usage import measured
 
 #: The as-of date of the demo; its lists are judged on the fourteen days that follow.
 AS_OF = date(2017, 12, 1)
-
-#: Tables whose rows are counted at a time.
-AT_ONCE = 4
 
 
 def run(job: JobContext) -> None:
@@ -71,7 +67,7 @@ def demo(shop: str, env: str, as_of: date, out: Path, settings: Sequence[str]) -
         run_id = told.run_id(as_of)
         run_pipeline(told, lake, as_of, run_id)
         judge(told, lake, as_of, run_id)
-        rows = _counts(lake)
+        rows = {f"{t.layer}.{t.name}": lake.read(t).count() for t in TABLES.values()}
         metrics = _rows(lake, METRICS, run_id=run_id, job="metrics")
         jobs = _rows(lake, JOB_RUNS, run_id=run_id)
     total = {"seconds": usage.seconds, "cpu_seconds": usage.cpu_seconds, "peak_rss_gib": usage.peak_rss_gib}
@@ -98,13 +94,6 @@ def remove_finished(out: Path) -> None:
             shutil.rmtree(out / made)
     (out / "report.html").unlink(missing_ok=True)
     (out / "summary.json").unlink()
-
-
-def _counts(lake: Lake) -> dict[str, int]:
-    """How many rows each table holds, some asked at a time: the log says it."""
-    tables = {f"{table.layer}.{table.name}": table for table in TABLES.values()}
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="count") as pool:
-        return dict(zip(tables, pool.map(lambda table: lake.read(table).count(), tables.values()), strict=True))
 
 
 def _rows(lake: Lake, table: Table, **where: str) -> list[dict[str, Any]]:
