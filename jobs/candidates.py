@@ -1,6 +1,5 @@
 """candidates: each source proposes items of the catalogue to every user, one slice a source."""
 
-import time
 from datetime import timedelta
 
 from pyspark.sql import DataFrame
@@ -23,7 +22,7 @@ from shoprec.reuse import holding, reused
 
 
 def run(job: JobContext) -> None:
-    """Write one slice for each source of the settings."""
+    """Write the slices of all sources of the settings, in one commit."""
     items = job.read(ITEM_INDEX).select("item_id", "item_idx")
     drawn = Drawn(
         embeddings=lambda model: (job.read(USER_EMBEDDINGS, model=model), job.read(ITEM_EMBEDDINGS, model=model)),
@@ -37,18 +36,14 @@ def run(job: JobContext) -> None:
         reused(days_of(purchases)) as days,
         reused(sent_back_of(interactions, items, job.as_of)) as sent_back,
         reused(users_with_seen(job.read(USER_INDEX), days)) as users,
+        holding() as hold,
     ):
         late = job.as_of - timedelta(days=job.horizon)
         offered = _told(job, offer(items, listed, purchases, late))
-        seconds = {}
-        for name, source in job.settings.sources.items():
-            started = time.monotonic()
-            with holding() as hold:
-                inputs = Inputs(purchases, days, users, items, offered, sent_back, job.as_of, hold)
-                job.write(candidates(name, source, inputs, drawn), CANDIDATES, source=name)
-            seconds[name] = round(time.monotonic() - started, 1)
-            job.progress(f"{name} in {seconds[name]} s")
-        job.note(seconds=seconds)
+        inputs = Inputs(purchases, days, users, items, offered, sent_back, job.as_of, hold)
+        sources = job.settings.sources
+        job.progress(f"asks {len(sources)} sources: {', '.join(sources)}")
+        job.write(candidates(sources, inputs, drawn), CANDIDATES, source=list(sources))
 
 
 def _told(job: JobContext, found: Offer) -> DataFrame:

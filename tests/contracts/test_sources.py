@@ -33,7 +33,7 @@ def fitted(maker: Maker, shop: Planted, tmp_path_factory) -> Fitted:
 
 @pytest.fixture(scope="module")
 def lists(maker: Maker, shop: Planted, fitted: Fitted) -> DataFrame:
-    return candidates(maker.name, maker.source(NEW, BOUGHT), shop.inputs, drawn(fitted)).cache()
+    return candidates({maker.name: maker.source(NEW, BOUGHT)}, shop.inputs, drawn(fitted)).cache()
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_what_rises_is_found(maker, by_user):
 def test_seen_items_are_left_out_when_asked(maker, shop, fitted):
     if maker.only_bought:
         pytest.skip("knows nothing else")
-    found = candidates(maker.name, maker.source(NEW, 0), shop.inputs, drawn(fitted))
+    found = candidates({maker.name: maker.source(NEW, 0)}, shop.inputs, drawn(fitted))
     for row in found.collect():
         if row["user_id"] != NEWCOMER:
             assert int(row["item_id"][1:]) not in bought_by(int(row["user_id"][1:]))
@@ -120,7 +120,7 @@ def test_seen_items_are_left_out_when_asked(maker, shop, fitted):
 
 def test_a_shorter_list_is_the_head_of_a_longer_one(maker, shop, fitted, by_user):
     found: dict[str, list[int]] = {}
-    short = candidates(maker.name, maker.source(2, 1), shop.inputs, drawn(fitted))
+    short = candidates({maker.name: maker.source(2, 1)}, shop.inputs, drawn(fitted))
     for row in short.orderBy("user_id", "rank").collect():
         found.setdefault(row["user_id"], []).append(int(row["item_id"][1:]))
     for user in range(USERS):
@@ -135,7 +135,8 @@ def test_an_item_that_is_not_offered_leaves_its_place_to_the_next(maker, shop, f
     left = shop.inputs.offered.where(~F.col("item_idx").isin(gone))
     inputs = dataclasses.replace(shop.inputs, offered=left)
     found: dict[str, list[int]] = defaultdict(list)
-    for row in candidates(maker.name, maker.source(NEW, BOUGHT), inputs, drawn(fitted)).orderBy("rank").collect():
+    told = candidates({maker.name: maker.source(NEW, BOUGHT)}, inputs, drawn(fitted))
+    for row in told.orderBy("rank").collect():
         found[row["user_id"]].append(int(row["item_id"][1:]))
     assert not gone & {item for items in found.values() for item in items}
     for user, before in by_user.items():
@@ -146,7 +147,7 @@ def test_an_item_that_is_not_offered_leaves_its_place_to_the_next(maker, shop, f
 
 def test_the_order_of_rows_changes_nothing(maker, shop, fitted, lists):
     elsewhere = {name: rows.repartition(3).sortWithinPartitions(rows.columns[0]) for name, rows in fitted.items()}
-    assert_same(lists, candidates(maker.name, maker.source(NEW, BOUGHT), shop.shuffled, drawn(elsewhere)))
+    assert_same(lists, candidates({maker.name: maker.source(NEW, BOUGHT)}, shop.shuffled, drawn(elsewhere)))
 
 
 def test_fitting_again_gives_the_same(maker, shop, lists, tmp_path):
@@ -154,7 +155,7 @@ def test_fitting_again_gives_the_same(maker, shop, lists, tmp_path):
     if not again:
         pytest.skip("fits nothing")
     left = rows_of(lists)
-    right = rows_of(candidates(maker.name, maker.source(NEW, BOUGHT), shop.inputs, drawn(again)))
+    right = rows_of(candidates({maker.name: maker.source(NEW, BOUGHT)}, shop.inputs, drawn(again)))
     assert left.keys() == right.keys()
     # Sums of single precision may come in another order: the tolerance that the contract gives embeddings.
     for pair, (_, score) in left.items():
@@ -167,7 +168,7 @@ def test_saved_and_loaded_gives_the_same(maker, shop, fitted, lists, tmp_path):
     for name, rows in fitted.items():
         rows.write.parquet(str(tmp_path / name))
     loaded = {name: shop.spark.read.parquet(str(tmp_path / name)) for name in fitted}
-    assert_same(lists, candidates(maker.name, maker.source(NEW, BOUGHT), shop.inputs, drawn(loaded)))
+    assert_same(lists, candidates({maker.name: maker.source(NEW, BOUGHT)}, shop.inputs, drawn(loaded)))
 
 
 def test_a_user_without_purchases(maker, by_user):
@@ -183,9 +184,8 @@ def test_users_outside_the_index_get_nothing(maker, shop, fitted):
     if "users" not in fitted:
         pytest.skip("draws on no table of users")
     stranger = fitted["users"].limit(1).withColumn("user_id", F.lit("stranger"))
-    found = candidates(
-        maker.name, maker.source(NEW, 0), shop.inputs, drawn({**fitted, "users": fitted["users"].union(stranger)})
-    )
+    told = drawn({**fitted, "users": fitted["users"].union(stranger)})
+    found = candidates({maker.name: maker.source(NEW, 0)}, shop.inputs, told)
     assert found.where("user_id = 'stranger'").count() == 0
     assert found.select("user_id").distinct().count() >= USERS
 
@@ -203,7 +203,7 @@ def test_numbers_that_are_not_finite_are_refused(maker, shop, fitted, bad):
         spoiled = F.when(F.col("item_id") == "i004", F.lit(bad).cast("double")).otherwise(F.col("similarity"))
         broken["neighbours"] = fitted["neighbours"].withColumn("similarity", spoiled)
     with pytest.raises(PySparkException, match=r"non-finite|not finite"):
-        candidates(maker.name, maker.source(NEW, BOUGHT), shop.inputs, drawn(broken)).collect()
+        candidates({maker.name: maker.source(NEW, BOUGHT)}, shop.inputs, drawn(broken)).collect()
 
 
 def _new(by_user: dict[str, list[int]], user: int) -> list[int]:

@@ -8,6 +8,7 @@ A new source adds a folder ``models/<name>/`` and a line of the setting ``candid
   ``propose(inputs, config, new, bought) -> user_id, item_idx, score``.
 """
 
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import EMBEDDED, NEIGHBOUR_KINDS, SOURCES
 from shoprec.models.item_knn import model as item_knn
@@ -62,6 +64,11 @@ class CandidatesConfig(Settings):
         min_length=1,
     )
 
+    @property
+    def neighbour_kinds(self) -> set[str]:
+        """The kinds of item_neighbours that sources draw on."""
+        return {source.of or name for name, source in self.sources.items() if source.kind == "neighbours"}
+
     @field_validator("sources", mode="before")
     @classmethod
     def _known_ones(cls, told: Any) -> Any:
@@ -84,27 +91,35 @@ class Drawn:
     neighbours: Callable[[str], DataFrame]
 
 
-def candidates(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
-    """The lists of one source: market, user_id, item_id, score, rank (1 … new + bought, by score).
+def candidates(sources: Mapping[str, Source], inputs: Inputs, drawn: Drawn) -> DataFrame:
+    """The lists of all sources: source, market, user_id, item_id, score, rank (1 … new + bought, by score).
 
-    What may not be offered (``Inputs.offered``) has no place in it. What a user has sent back is left out; the list is
-    that much shorter.
+    One plan for all, so that no source waits for the last task of another. What may not be offered
+    (``Inputs.offered``) has no place in a list. What a user has sent back is left out; the list is that much shorter.
 
     :param drawn: ``embeddings(model)`` gives (user_id, vector) and (item_id, vector); ``neighbours(kind)`` gives
         item_id, neighbour_id, similarity
     """
+    scored = (
+        _proposed(name, source, inputs, drawn).select(F.lit(name).alias("source"), "user_id", "item_idx", "score")
+        for name, source in sources.items()
+    )
+    together = functools.reduce(DataFrame.unionByName, scored)
+    kept = together.join(inputs.sent_back, on=["user_id", "item_idx"], how="left_anti")
+    return ranked(kept, inputs.users, inputs.offered)
+
+
+def _proposed(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
+    """What one source proposes: user_id, item_idx, score."""
     of, config = source.of or name, _config(name, source)
     if source.kind == "embeddings":
         users, items = drawn.embeddings(of)
         users = users.select("user_id", "vector").join(inputs.users, on="user_id", how="inner")
         items = items.select("item_id", "vector").join(inputs.offered, on="item_id", how="inner")
-        scored = top_k(users, items, source.new, source.bought)
-    elif source.kind == "neighbours":
-        scored = item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
-    else:
-        scored = _folder(of).propose(inputs, config, source.new, source.bought)
-    kept = scored.join(inputs.sent_back, on=["user_id", "item_idx"], how="left_anti")
-    return ranked(kept, inputs.users, inputs.offered)
+        return top_k(users, items, source.new, source.bought)
+    if source.kind == "neighbours":
+        return item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
+    return _folder(of).propose(inputs, config, source.new, source.bought)
 
 
 def _filled(name: str, told: Any) -> Any:

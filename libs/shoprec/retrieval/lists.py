@@ -9,41 +9,52 @@ from shoprec.retrieval.ties import tie_order
 
 
 def ranked(scored: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
-    """A source's lists in the shape of the candidates table.
+    """The lists of sources in the shape of the candidates table.
 
-    :param scored: user_id, item_idx, score
+    :param scored: source, user_id, item_idx, score
     :param users: user_id, market (home)
     :param items: item_id, item_idx
-    :return: market, user_id, item_id, score, rank (1: highest score; equal scores by ``ties.tie_order``)
+    :return: source, market, user_id, item_id, score, rank (1: highest score of the source's list; equal scores by
+        ``ties.tie_order``)
     """
     named = scored.join(items.select("item_id", "item_idx"), on="item_idx", how="inner").join(
         users.select("user_id", "market"), on="user_id", how="inner"
     )
-    order = Window.partitionBy("user_id").orderBy(F.desc("score"), tie_order("user_id", "item_id"), "item_id")
-    rank = F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    return named.select("market", "user_id", "item_id", "score", rank.alias("rank"))
+    rank = _place("user_id", "source", "user_id")
+    return named.select("source", "market", "user_id", "item_id", "score", rank.alias("rank"))
 
 
-def best_of(scored: DataFrame, by: str, items: DataFrame, k: int) -> DataFrame:
-    """The ``k`` rows of highest score for each value of ``by`` (``user_id`` or ``market``): by, item_idx, score.
+def best_of(scored: DataFrame, by: str, k: int) -> DataFrame:
+    """The ``k`` rows of highest score for each value of ``by`` (``user_id`` or ``market``).
 
-    :param scored: by, item_idx, score
-    :param items: item_id, item_idx
+    :param scored: by, item_idx, item_id, score
+    :return: the same columns; equal scores are decided by ``ties.tie_order``
     """
-    named = scored.join(items.select("item_id", "item_idx"), on="item_idx", how="inner")
-    order = Window.partitionBy(by).orderBy(F.desc("score"), tie_order(by, "item_id"), "item_id")
-    place = F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    return named.withColumn("place", place).where(F.col("place") <= k).select(by, "item_idx", "score")
+    kept = scored.withColumn("place", _place(by, by)).where(F.col("place") <= k)
+    return kept.select(by, "item_idx", "item_id", "score")
 
 
-def for_users(market_lists: DataFrame, users: DataFrame, items: DataFrame, new: int, bought: int) -> DataFrame:
+def considered(own: DataFrame, markets: DataFrame, widest: DataFrame) -> DataFrame:
+    """What each market's list is made from: its own counts, and those of the ``widest`` items, 0 where it has none.
+
+    :param own: market, item_idx and counts (double), one row a market and item
+    :param markets: market, distinct
+    :param widest: item_idx of what every market considers, distinct; a few thousand at most
+    :return: the columns of ``own``
+    """
+    counts = [name for name in own.columns if name not in ("market", "item_idx")]
+    nothing = (F.lit(0.0).alias(name) for name in counts)
+    others = markets.join(widest, how="cross").select("market", "item_idx", *nothing)
+    return own.unionByName(others).groupBy("market", "item_idx").agg(*(F.sum(name).alias(name) for name in counts))
+
+
+def for_users(market_lists: DataFrame, users: DataFrame, new: int, bought: int) -> DataFrame:
     """Each user's share of the home market's list: the first ``new`` items not seen and the first ``bought`` seen.
 
     Among equal scores each user has an order of his own (``ties.tie_order``), at the cut as anywhere in the list.
 
-    :param market_lists: market, item_idx, score; some hundred rows a market, which one row of arrays can hold
+    :param market_lists: market, item_idx, item_id, score; some thousand rows a market, which a row of arrays can hold
     :param users: user_id, market, seen array<int>
-    :param items: item_id, item_idx
     :return: user_id, item_idx, score
     """
     entry = F.struct((-F.col("score")).alias("minus"), "item_idx")
@@ -60,16 +71,20 @@ def for_users(market_lists: DataFrame, users: DataFrame, items: DataFrame, new: 
     shares = F.concat(
         _with_ties(F.array_except, seen, new, "new"), _with_ties(F.array_intersect, seen, bought, "bought")
     )
-    named = market_lists.join(items.select("item_id", "item_idx"), on="item_idx", how="inner")
     entries = (
         users.join(packed, on="market", how="inner")
         .select("user_id", "market", F.inline(shares))
-        .join(named, on=["market", "item_idx"], how="inner")
+        .join(market_lists, on=["market", "item_idx"], how="inner")
     )
-    order = Window.partitionBy("user_id", "sort").orderBy(F.desc("score"), tie_order("user_id", "item_id"), "item_id")
-    place = F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
     quota = F.when(F.col("sort") == "new", new).otherwise(bought)
-    return entries.withColumn("place", place).where(F.col("place") <= quota).select("user_id", "item_idx", "score")
+    placed = entries.withColumn("place", _place("user_id", "user_id", "sort")).where(F.col("place") <= quota)
+    return placed.select("user_id", "item_idx", "score")
+
+
+def _place(left: str, *by: str) -> Column:
+    """The place of a row among those of equal ``by``: 1 has the highest score, ties by (``left``, item_id)."""
+    order = Window.partitionBy(*by).orderBy(F.desc("score"), tie_order(left, "item_id"), "item_id")
+    return F.row_number().over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
 
 
 def _with_ties(among: Callable[[Column, Column], Column], seen: Column, k: int, sort: str) -> Column:

@@ -17,7 +17,8 @@ def propose(inputs: Inputs, config: BuyAgainConfig, new: int, bought: int) -> Da
     """
     if new:
         raise ValueError(f"buy_again proposes what was bought before and cannot give {new} new items: set new to 0")
-    return best_of(scores(inputs, config), "user_id", inputs.offered, bought)
+    offered = scores(inputs, config).join(inputs.offered, on="item_idx", how="inner")
+    return best_of(offered, "user_id", bought).drop("item_id")
 
 
 def scores(inputs: Inputs, config: BuyAgainConfig) -> DataFrame:

@@ -52,7 +52,7 @@ def propose(inputs: Inputs, near: DataFrame, config: ItemKnnConfig, new: int, bo
     """
     weight = F.log1p(exact_sum(decay(age_days(inputs.as_of), config.half_life_days)))
     weighted = inputs.days.groupBy("user_id", "item_idx").agg(weight.alias("score")).where("score > 0")
-    voices = best_of(weighted, "user_id", inputs.items, config.items).withColumnRenamed("score", "weight")
+    voices = best_of(weighted.join(inputs.items, on="item_idx", how="inner"), "user_id", config.items)
     numbered = (
         near.select("item_id", F.col("neighbour_id"), "similarity")
         .join(inputs.items, on="item_id", how="inner")
@@ -60,4 +60,4 @@ def propose(inputs: Inputs, near: DataFrame, config: ItemKnnConfig, new: int, bo
         .join(inputs.offered.toDF("neighbour_id", "neighbour_idx"), on="neighbour_id", how="inner")
         .select("item_idx", "neighbour_idx", id_hash("neighbour_id").alias("neighbour_hash"), "similarity")
     )
-    return neighbour_scores(inputs.users, voices, numbered, new, bought)
+    return neighbour_scores(inputs.users, voices.withColumnRenamed("score", "weight"), numbered, new, bought)

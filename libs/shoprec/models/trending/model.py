@@ -5,18 +5,18 @@ from pyspark.sql import functions as F
 
 from shoprec.models.trending.config import TrendingConfig
 from shoprec.retrieval.inputs import Inputs, age_days
-from shoprec.retrieval.lists import best_of, for_users
+from shoprec.retrieval.lists import best_of, considered, for_users
 
 CONFIG = TrendingConfig
 
 
 def propose(inputs: Inputs, config: TrendingConfig, new: int, bought: int) -> DataFrame:
     """user_id, item_idx, score: each user's share of the home market's list."""
-    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, inputs.offered, new, bought)
+    return for_users(inputs.hold(market_lists(inputs, config)), inputs.users, new, bought)
 
 
 def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
-    """market, item_idx, score: (now - usual) / sqrt(usual + shrink), the rise in units of its own noise.
+    """market, item_idx, item_id, score: (now - usual) / sqrt(usual + shrink), the rise in units of its own noise.
 
     now = lines of the last ``recent_days``, usual = lines of the ``past_days`` before, brought to the same number of
     days; both hold the market's own and, as ``prior`` lines spread like the whole shop's, everyone's. Items that do
@@ -30,23 +30,19 @@ def market_lists(inputs: Inputs, config: TrendingConfig) -> DataFrame:
     markets = inputs.users.select("market").distinct()
     local = by_market.join(markets, on="market", how="left_semi")
     rising = shop.join(F.broadcast(total), how="cross").where("shop_now > 0")
+    rising = rising.join(inputs.offered, on="item_idx", how="inner")
     per_line = F.lit(config.prior) / F.col("total")
-    own_now, own_usual = F.coalesce("now", F.lit(0.0)), F.coalesce("usual", F.lit(0.0))
-    blend_now = own_now + per_line * F.col("shop_now")
-    blend_usual = own_usual + per_line * F.col("shop_usual")
+    blend_now = F.col("now") + per_line * F.col("shop_now")
+    blend_usual = F.col("usual") + per_line * F.col("shop_usual")
     shop_rise = (F.col("shop_now") - F.col("shop_usual")) / F.sqrt(F.col("shop_usual") + config.shrink)
     # Besides its own, a market considers what rises most in the whole shop.
-    offered = rising.join(inputs.offered.select("item_idx"), on="item_idx", how="left_semi")
-    widest = offered.orderBy(shop_rise.desc(), F.xxhash64("item_idx"), "item_idx").limit(config.length)
-    pairs = local.select("market", "item_idx").union(markets.join(widest.select("item_idx"), how="cross")).distinct()
+    widest = rising.orderBy(shop_rise.desc(), F.xxhash64("item_idx"), "item_idx").limit(config.length)
     scored = (
-        pairs.join(local, on=["market", "item_idx"], how="left")
+        considered(local, markets, widest.select("item_idx"))
         .join(rising, on="item_idx", how="inner")
         .withColumn("score", (blend_now - blend_usual) / F.sqrt(blend_usual + config.shrink))
     )
-    return best_of(
-        scored.where("score > 0").select("market", "item_idx", "score"), "market", inputs.offered, config.length
-    )
+    return best_of(scored.where("score > 0"), "market", config.length)
 
 
 def _counts(config: TrendingConfig) -> tuple[Column, Column]:
