@@ -8,14 +8,20 @@ from shoprec.models.item_knn.model import bought_together, similar
 from shoprec.retrieval.inputs import purchases_of
 from shoprec.reuse import holding, reused
 
+_FIND = {"similar": similar, "bought_together": bought_together}
+
 
 def run(job: JobContext) -> None:
-    """Find both kinds of neighbours."""
+    """Find both kinds of neighbours; for an earlier date than the run's, those alone that sources draw on.
+
+    What was a neighbour then nobody reads but the candidates on which the ranker learns.
+    """
+    kinds = set(_FIND) if job.at >= 0 else job.config.jobs["candidates"].neighbour_kinds
     items = job.read(ITEM_INDEX)
     with reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases:
-        for kind, find in {"similar": similar, "bought_together": bought_together}.items():
+        for kind in (kind for kind in _FIND if kind in kinds):
             with holding() as hold:
-                job.write(find(purchases, items, job.settings, hold), ITEM_NEIGHBOURS, kind=kind)
+                job.write(_FIND[kind](purchases, items, job.settings, hold), ITEM_NEIGHBOURS, kind=kind)
 
 
 JOB = Job(

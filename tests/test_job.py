@@ -189,7 +189,7 @@ def test_a_published_run_is_not_written_again(lake: Lake) -> None:
     called = []
     maker = Job(name="samples", about="x", run=lambda _: called.append("maker"), writes=(SAMPLES,))
     reader = Job(name="samples", about="x", run=lambda _: called.append("reader"))
-    settings = SimpleNamespace(job_digest=lambda _: "h", decisive=lambda _: {})
+    settings = SimpleNamespace(job_digest=lambda _: "h", decisive=lambda _: {}, date_at=lambda as_of, _: as_of)
     with pytest.raises(ConfigError, match="run seen is published .* samples would write its samples again"):
         perform(maker, settings, lake, day, "seen")
     perform(reader, settings, lake, day, "seen")
@@ -219,7 +219,7 @@ def test_a_job_that_fails_at_its_second_time_is_no_longer_done(lake: Lake) -> No
 def test_of_jobs_that_begin_together_each_is_no_longer_done_for_its_date_alone(lake: Lake) -> None:
     lake.ensure([RUNS, JOB_RUNS])
     day, other = date(2024, 2, 1), date(2024, 1, 18)
-    settings = SimpleNamespace(job_digest=lambda _: "h", decisive=lambda _: {})
+    settings = SimpleNamespace(job_digest=lambda _: "h", decisive=lambda _: {}, date_at=lambda as_of, _: as_of)
     one, two = (Job(name=name, about="x", run=lambda _: None) for name in ("samples", "als"))
     for job, at, run in ((one, day, "run"), (one, other, "run"), (two, other, "run"), (one, day, "another")):
         perform(job, settings, lake, at, run)

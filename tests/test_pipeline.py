@@ -31,15 +31,15 @@ def fail(monkeypatch: pytest.MonkeyPatch, place: Path, error: Exception, beside:
     at_work, told = Event(), Event()
     say = pipeline.say
 
-    def run(name: str, *_: object) -> str:
-        if name == "first":
+    def run(node: pipeline.Node, *_: object) -> str:
+        if node.job == "first":
             at_work.wait(10)
             raise error
         at_work.set()
         assert told.wait(10), "the failure is not told before the job beside it has ended"
         if beside:
             raise beside
-        return f"{name} for {DAY}: 1.0 s"
+        return f"{node.job} for {DAY}: 1.0 s"
 
     def hear(text: str) -> None:
         say(text)
@@ -141,9 +141,14 @@ def test_what_is_to_do_begins_for_its_dates_before_any_of_it_runs(
     def begin(to_do: list, lake: SimpleNamespace, run_id: str) -> None:
         order.append((run_id, [(job.name, str(day)) for job, day in to_do]))
 
+    def carry_out(job: SimpleNamespace, told: SimpleNamespace, _: SimpleNamespace, day: date, run_id: str, at: int):
+        order.append((job.name, str(told.date_at(day, at))))
+        return SimpleNamespace(written=())
+
     monkeypatch.setattr(pipeline, "done_before", lambda *_: {pipeline.Node("first"): None})
     monkeypatch.setattr(pipeline, "begin", begin)
-    monkeypatch.setattr(pipeline, "_run", lambda name, _told, _lake, day, *_: order.append((name, str(day))))
+    monkeypatch.setattr(pipeline, "carry_out", carry_out)
+    monkeypatch.setattr(pipeline, "label_thread", lambda *_: None)
     monkeypatch.setattr(pipeline, "load_job", lambda name: SimpleNamespace(name=name, reads=(), writes=()))
     pipeline.run_part(part, told, lake_that(lambda _: None), DAY, "run")
     twice = [("twice", "2024-02-16"), ("twice", "2024-03-01")]

@@ -79,7 +79,7 @@ def later_lake(spark: SparkSession, small_run: SmallRun, tmp_path_factory: pytes
     earlier = records.where(~F.col("job").isin([node.job for node in made]))
     earlier.write.format("delta").mode("append").save(lake.location(JOB_RUNS))
     for node in made:
-        perform(load_job(node.job), told, lake, told.date_at(small_run.as_of, node.at), small_run.run_id)
+        perform(load_job(node.job), told, lake, small_run.as_of, small_run.run_id, node.at)
     return place / "lake"
 
 

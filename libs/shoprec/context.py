@@ -44,13 +44,17 @@ class Job:
 
 @dataclass
 class JobContext:
-    """What a job is given while it runs, for one as-of date of one run."""
+    """What a job is given while it runs, for one as-of date of one run.
+
+    ``at``: how many horizons ``as_of`` lies from the date that was asked for; below 0 for what the ranker learns on.
+    """
 
     job: Job
     config: config.Config
     lake: Lake
     as_of: date
     run_id: str
+    at: int = 0
     detail: dict[str, Any] = field(default_factory=dict)
     versions_read: dict[str, int] = field(default_factory=dict)
     written: list[Written] = field(default_factory=list)

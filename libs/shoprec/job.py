@@ -93,7 +93,7 @@ def run(
         day = told.date_at(run_day, at)
         say(f"{job.name} --as-of {day} of run {name}")
         _refuse_without_inputs(job, lake, name)
-        context = perform(job, told, lake, day, name)
+        context = perform(job, told, lake, run_day, name, at)
         for one in context.written:
             say(f"         wrote {one.rows:,} rows to {one.table} (version {one.version})")
         return context

@@ -86,13 +86,12 @@ def _run_part(part: Mapping[str, JobEntry], told: Config, lake: Lake, as_of: dat
         running[tables] = _TABLES
         while graph.is_active():
             for node in graph.get_ready():
-                day = told.date_at(as_of, node.at)
                 if node in done:
                     ended += 1
-                    say(f"[{ended:>2}/{len(before)}] {node.job} for {day}: done before")
+                    say(f"[{ended:>2}/{len(before)}] {node.job} for {told.date_at(as_of, node.at)}: done before")
                     graph.done(node)
                 else:
-                    running[pool.submit(_run, node.job, told, lake, day, run_id, tables)] = node
+                    running[pool.submit(_run, node, told, lake, as_of, run_id, tables)] = node
             if not running:
                 continue
             finished = _first_ended(running, pool)
@@ -139,16 +138,17 @@ def _tables(part: Mapping[str, JobEntry]) -> dict[Table, None]:
     return dict.fromkeys(table for job in jobs for table in (*job.reads, *job.writes))
 
 
-def _run(name: str, told: Config, lake: Lake, day: date, run_id: str, tables: Future[None]) -> str:
-    say(f"        {datetime.now().astimezone():%H:%M:%S} {name} for {day}")
-    job = load_job(name)
+def _run(node: Node, told: Config, lake: Lake, as_of: date, run_id: str, tables: Future[None]) -> str:
+    name = f"{node.job} for {told.date_at(as_of, node.at)}"
+    say(f"        {datetime.now().astimezone():%H:%M:%S} {name}")
+    job = load_job(node.job)
     if job.reads or job.writes:
         tables.result()
     started = time.monotonic()
-    label_thread(lake.spark, f"{name} for {day}")
-    context = carry_out(job, told, lake, day, run_id)
+    label_thread(lake.spark, name)
+    context = carry_out(job, told, lake, as_of, run_id, node.at)
     rows = ", ".join(f"{rows:,} rows to {table}" for table, rows in rows_by_table(context.written).items())
-    return f"{name} for {day}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"
+    return f"{name}: {time.monotonic() - started:.1f} s{', ' + rows if rows else ''}"
 
 
 def _with_place(error: BaseException, place: str, lake: Lake, run_id: str, left: int) -> BaseException:

@@ -22,10 +22,10 @@ def rows_by_table(written: Sequence[Written]) -> Mapping[str, int]:
     return rows
 
 
-def perform(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
+def perform(job: Job, told: config.Config, lake: Lake, run_day: date, run_id: str, at: int = 0) -> JobContext:
     """Run ``job`` by itself: :func:`begin`, then :func:`carry_out`."""
-    begin([(job, as_of)], lake, run_id)
-    return carry_out(job, told, lake, as_of, run_id)
+    begin([(job, told.date_at(run_day, at))], lake, run_id)
+    return carry_out(job, told, lake, run_day, run_id, at)
 
 
 def begin(to_do: Sequence[tuple[Job, date]], lake: Lake, run_id: str) -> None:
@@ -48,20 +48,22 @@ def begin(to_do: Sequence[tuple[Job, date]], lake: Lake, run_id: str) -> None:
         lake.remove(JOB_RUNS, run_id=run_id, as_of=as_of, job=names)
 
 
-def carry_out(job: Job, told: config.Config, lake: Lake, as_of: date, run_id: str) -> JobContext:
+def carry_out(job: Job, told: config.Config, lake: Lake, run_day: date, run_id: str, at: int = 0) -> JobContext:
     """Run ``job``, which has begun, and record its end in gold.job_runs: its row stands once everything was written.
 
+    :param run_day: the run's as-of date
+    :param at: horizons from there at which the job works
     :raises ConfigError: the run has been published since, and the job would write its tables again
     """
     _refuse_published([job], lake, run_id)
-    context = JobContext(job, told, lake, as_of, run_id)
+    context = JobContext(job, told, lake, told.date_at(run_day, at), run_id, at)
     started = datetime.now(UTC)
     with measured() as usage:
         job.run(context)
     row = {
         "run_id": run_id,
         "job": job.name,
-        "as_of": as_of,
+        "as_of": context.as_of,
         "settings_hash": told.job_digest(job.name),
         "versions_read": _json(context.versions_read),
         "versions_written": _json({w.table: w.version for w in context.written}),

@@ -1,6 +1,6 @@
 """The planted shop of tests/contracts in a lake, for the jobs that make sources and candidates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +21,7 @@ from shoprec.contracts.gold import (
 from shoprec.contracts.silver import INTERACTIONS, ITEMS
 from shoprec.job import load_job
 from shoprec.lake import Lake
+from shoprec.settings import Settings
 from tests.contracts.planted import AS_OF, Planted, lines, market
 from tests.ready import make_ready
 from tests.small_tables import add, put
@@ -66,10 +67,11 @@ def _event(user: int, item: int, day: Any) -> dict[str, Any]:
     }
 
 
-def run(lake: Lake, name: str, **settings: Any) -> JobContext:
-    """Run one job for the planted day."""
+def run(lake: Lake, name: str, *, at: int = 0, beside: Mapping[str, Settings] = {}, **settings: Any) -> JobContext:
+    """Run one job for the planted day, ``at`` horizons from the run's; ``beside``: settings of other jobs."""
     job = load_job(name)
     env = SimpleNamespace(files=f"{lake.tables}_files")
-    told = SimpleNamespace(shop=None, seed=5, horizon=14, env=env, jobs={name: job.settings(**settings)})
-    job.run(context := JobContext(job, told, lake, AS_OF, "run"))
+    jobs = {**beside, name: job.settings(**settings)}
+    told = SimpleNamespace(shop=None, seed=5, horizon=14, env=env, jobs=jobs)
+    job.run(context := JobContext(job, told, lake, AS_OF, "run", at))
     return context

@@ -1,6 +1,9 @@
 """The job item_neighbours: two slices, each with the neighbours that the planted tastes make."""
 
+import pytest
+
 from shoprec.contracts.gold import ITEM_NEIGHBOURS
+from shoprec.models.sources import CandidatesConfig
 from tests.contracts.planted import kind
 from tests.jobs.planted_sources import planted_lake, run
 from tests.small_tables import rows
@@ -16,3 +19,18 @@ def test_both_kinds_find_items_of_one_taste(spark, tmp_path):
         assert all(kind(int(row["item_id"][1:])) == kind(int(row["neighbour_id"][1:])) for row in found)
         assert all(row["item_id"] != row["neighbour_id"] for row in found)
         assert name != "similar" or all(row["similarity"] <= 1 for row in found)
+
+
+@pytest.mark.parametrize(
+    ("sources", "kinds"),
+    [
+        (["als", "item_knn"], {"similar"}),
+        (["item_knn", "bought_together"], {"similar", "bought_together"}),
+        ({"baskets": {"kind": "neighbours", "of": "bought_together"}}, {"bought_together"}),
+        (["popular"], set()),
+    ],
+)
+def test_of_an_earlier_date_only_what_sources_draw_on_is_made(spark, tmp_path, sources, kinds):
+    lake = planted_lake(spark, tmp_path)
+    run(lake, "item_neighbours", at=-1, beside={"candidates": CandidatesConfig(sources=sources)})
+    assert {row["kind"] for row in rows(lake, ITEM_NEIGHBOURS)} == kinds
