@@ -170,6 +170,21 @@ def test_where_delta_does_not_tell_its_version_and_owner_queries_do(
         lake.claim("market's")
 
 
+def test_what_is_known_of_a_version_is_asked_once(lake: Lake) -> None:
+    lake.ensure([STOCK])
+    asked: list[int] = []
+
+    def ask() -> int:
+        asked.append(lake.read(STOCK).count())
+        return asked[-1]
+
+    assert [lake.known(STOCK, "rows", ask) for _ in range(2)] == [0, 0]
+    commit_elsewhere(lake.location(STOCK))
+    assert [lake.known(STOCK, "rows", ask) for _ in range(2)] == [1, 1]
+    assert asked == [0, 1]
+    assert lake.known(STOCK, "another", lambda: 7) == 7
+
+
 def test_a_job_tells_the_version_that_it_read_and_that_it_wrote(lake: Lake, spark: SparkSession) -> None:
     lake.ensure([LEVELS])
     lake.merge(stock(spark, ("x", 1, 1.0)), LEVELS)

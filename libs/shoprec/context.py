@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -112,7 +111,7 @@ class JobContext:
         if "known_at" not in table.names:
             return rows
         rows = known_before(rows, self.as_of)
-        if table is INTERACTIONS and not self._has_history:
+        if table is INTERACTIONS and not self._has_history():
             raise ConfigError(
                 f"no interaction was known before {self.as_of}: {self._span} — choose a later --as-of, or deliver "
                 "earlier data and make another run: --run-id NAME"
@@ -171,9 +170,9 @@ class JobContext:
         rows = self.read_all(table, **where)
         return rows.drop(*run) if set(run) <= set(table.slice) else rows
 
-    @cached_property
     def _has_history(self) -> bool:
-        return not known_before(self.lake.read(INTERACTIONS), self.as_of).isEmpty()
+        known = known_before(self.lake.read(INTERACTIONS), self.as_of)
+        return self.lake.known(INTERACTIONS, self.as_of, lambda: not known.isEmpty())
 
     @property
     def _span(self) -> str:

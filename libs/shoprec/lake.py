@@ -3,7 +3,7 @@
 import functools
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -87,6 +87,7 @@ class Lake:
     def __init__(self, spark: SparkSession, tables: str) -> None:
         self.spark = spark
         self.in_catalog = re.fullmatch(r"[\w-]+\.[\w-]+", tables) is not None
+        self._known: dict[tuple[Table, Hashable], tuple[int, Any]] = {}
         self.tables = tables if self.in_catalog else absolute(tables).rstrip("/")
 
     def location(self, table: Table) -> str:
@@ -166,6 +167,15 @@ class Lake:
             lambda delta: delta.history(1).select("version").first()["version"],
         )
 
+    def known(self, table: Table, question: Hashable, ask: Callable[[], R]) -> R:
+        """What ``ask`` says of ``table``, asked once for each version of it: many jobs ask the same of few versions."""
+        # The version first: what is asked of a later one is asked again.
+        version, (of, answer) = self.version(table), self._known.get((table, question), (None, None))
+        if of != version:
+            answer = ask()
+            self._known[table, question] = version, answer
+        return answer
+
     def _property(self, table: Table, key: str) -> str | None:
         """A property of the table. SHOW TBLPROPERTIES would mask values that look like secrets, as burlington does."""
         return self._held(
@@ -207,7 +217,7 @@ class Lake:
 
         The rows belong to a run that is not published yet, so a slice that fails its audit is never seen.
 
-        :param values: the value of each column of ``table.slice``
+        :param values: the value of each column of ``table.slice``, or a list of values
         :raises ContractBroken: the rows do not hold the contract
         """
         self._check_slice(table, values)
