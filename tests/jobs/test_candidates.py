@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from shoprec.contracts.gold import CANDIDATES
+from shoprec.contracts.gold import CANDIDATES, ITEM_NEIGHBOURS
 from shoprec.contracts.silver import INTERACTIONS
 from tests.contracts.planted import AS_OF, NEWCOMER, USERS, bought_by, lines
 from tests.jobs.planted_sources import listed, planted_lake, run
-from tests.small_tables import add, rows
+from tests.small_tables import add, put, rows
 
 SOURCES = {
     "als": {"new": 4, "bought": 2},
@@ -41,6 +41,22 @@ def slice_of(lake, source):
 def test_every_source_has_its_slice_and_all_come_by_one_commit(lake, context):
     assert {row["source"] for row in rows(lake, CANDIDATES)} == set(SOURCES)
     assert [one.rows for one in context.written] == [len(rows(lake, CANDIDATES))]
+
+
+def test_a_source_that_proposes_nothing_leaves_nothing_and_takes_nothing_from_others(lake, context):
+    before = {source: slice_of(lake, source) for source in SOURCES}
+    neighbours = rows(lake, ITEM_NEIGHBOURS)
+    try:
+        put(lake, ITEM_NEIGHBOURS, [])
+        twin = {"kind": "embeddings", "of": "als", **SOURCES["als"]}
+        run(lake, "candidates", sources={**SOURCES, "spectral": twin})
+        assert slice_of(lake, "item_knn") == {}
+        assert slice_of(lake, "spectral") == before["als"]
+        assert all(slice_of(lake, source) == before[source] for source in SOURCES if source != "item_knn")
+    finally:
+        put(lake, ITEM_NEIGHBOURS, neighbours)
+        lake.remove(CANDIDATES, source="spectral")
+        run(lake, "candidates", sources=SOURCES)
 
 
 def test_every_user_of_the_index_has_candidates(lake, context):

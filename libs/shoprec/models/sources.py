@@ -94,19 +94,22 @@ class Drawn:
 def candidates(sources: Mapping[str, Source], inputs: Inputs, drawn: Drawn) -> DataFrame:
     """The lists of all sources: source, market, user_id, item_id, score, rank (1 … new + bought, by score).
 
-    One plan for all, so that no source waits for the last task of another. What may not be offered
-    (``Inputs.offered``) has no place in a list. What a user has sent back is left out; the list is that much shorter.
+    One plan for all, so that no source waits for the last task of another; each has shuffles of its own. What may not
+    be offered (``Inputs.offered``) has no place in a list. What a user has sent back is left out; the list is that much
+    shorter.
 
     :param drawn: ``embeddings(model)`` gives (user_id, vector) and (item_id, vector); ``neighbours(kind)`` gives
         item_id, neighbour_id, similarity
     """
-    scored = (
-        _proposed(name, source, inputs, drawn).select(F.lit(name).alias("source"), "user_id", "item_idx", "score")
-        for name, source in sources.items()
-    )
-    together = functools.reduce(DataFrame.unionByName, scored)
-    kept = together.join(inputs.sent_back, on=["user_id", "item_idx"], how="left_anti")
-    return ranked(kept, inputs.users, inputs.offered)
+    lists = (_list(name, source, inputs, drawn) for name, source in sources.items())
+    return functools.reduce(DataFrame.unionByName, lists)
+
+
+def _list(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
+    """The lists of one source."""
+    scored = _proposed(name, source, inputs, drawn)
+    kept = scored.join(inputs.sent_back, on=["user_id", "item_idx"], how="left_anti")
+    return ranked(kept, inputs.users, inputs.offered).withColumn("source", F.lit(name))
 
 
 def _proposed(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:

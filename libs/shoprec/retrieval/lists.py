@@ -9,19 +9,18 @@ from shoprec.retrieval.ties import tie_order
 
 
 def ranked(scored: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
-    """The lists of sources in the shape of the candidates table.
+    """A source's lists in the shape of the candidates table.
 
-    :param scored: source, user_id, item_idx, score
+    :param scored: user_id, item_idx, score
     :param users: user_id, market (home)
     :param items: item_id, item_idx
-    :return: source, market, user_id, item_id, score, rank (1: highest score of the source's list; equal scores by
-        ``ties.tie_order``)
+    :return: market, user_id, item_id, score, rank (1: highest score; equal scores by ``ties.tie_order``)
     """
     named = scored.join(items.select("item_id", "item_idx"), on="item_idx", how="inner").join(
         users.select("user_id", "market"), on="user_id", how="inner"
     )
-    rank = _place("user_id", "source", "user_id")
-    return named.select("source", "market", "user_id", "item_id", "score", rank.alias("rank"))
+    rank = _place("user_id", "user_id")
+    return named.select("market", "user_id", "item_id", "score", rank.alias("rank"))
 
 
 def best_of(scored: DataFrame, by: str, k: int) -> DataFrame:
@@ -39,7 +38,7 @@ def considered(own: DataFrame, markets: DataFrame, widest: DataFrame) -> DataFra
 
     :param own: market, item_idx and counts (double), one row a market and item
     :param markets: market, distinct
-    :param widest: item_idx of what every market considers, distinct; a few thousand at most
+    :param widest: item_idx of what every market considers, distinct; as many as a list is long
     :return: the columns of ``own``
     """
     counts = [name for name in own.columns if name not in ("market", "item_idx")]
