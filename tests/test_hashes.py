@@ -22,6 +22,12 @@ def test_counts_are_those_of_all_rows_however_they_are_dealt(spark: SparkSession
     assert repeated(rows.select("h"), 2).count() == int((np.unique(values, return_counts=True)[1] > 1).sum())
 
 
+def test_parts_are_as_many_as_told(spark: SparkSession) -> None:
+    rows = spark.range(1000).selectExpr("id AS h", "id = 1 AS odd")
+    parts = counted(rows, 50).collect()
+    assert (len(parts), sum(part["keys"] for part in parts), sum(part["marked"] for part in parts)) == (50, 1000, 1)
+
+
 def test_a_tally_is_the_same_however_many_rows_are_sorted_at_once() -> None:
     pieces = [np.array(piece, np.int64) for piece in ([3, 1, 3], [], [3, 2], [1], [3])]
     for at_once in (1, 3, 100):

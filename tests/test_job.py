@@ -17,7 +17,7 @@ from shoprec.errors import ConfigError, ContractBroken
 from shoprec.graph import JobEntry, Node
 from shoprec.job import cli, load_job, parser
 from shoprec.lake import Lake
-from shoprec.records import begin, perform
+from shoprec.records import begin, carry_out, perform
 from shoprec.runs import done_before, publish
 from shoprec.session import check_java, check_memory
 from tests.small_tables import rows
@@ -185,11 +185,16 @@ def test_a_published_run_is_not_written_again(lake: Lake) -> None:
     told = {"shop": "s", "horizon": 14, "gate": "{}", "seeds": "{}", "digests": "{}", "settings_hash": "h"}
     day = date(2024, 2, 1)
     row = {"run_id": "seen", "as_of": day, "predecessor": "", "sequence": 1, "published_at": datetime(2024, 2, 1)}
-    publish(lake, {**row, **told})
     called = []
     maker = Job(name="samples", about="x", run=lambda _: called.append("maker"), writes=(SAMPLES,))
     reader = Job(name="samples", about="x", run=lambda _: called.append("reader"))
     settings = SimpleNamespace(job_digest=lambda _: "h", decisive=lambda _: {}, date_at=lambda as_of, _: as_of)
+    perform(maker, settings, lake, day, "seen")
+    # By another process, while this one is between two jobs.
+    publish(Lake(lake.spark, lake.tables), {**row, **told})
+    with pytest.raises(ConfigError, match="run seen is published .* samples would write its samples again"):
+        carry_out(maker, settings, lake, day, "seen")
+    assert called.pop() == "maker"
     with pytest.raises(ConfigError, match="run seen is published .* samples would write its samples again"):
         perform(maker, settings, lake, day, "seen")
     perform(reader, settings, lake, day, "seen")

@@ -1,6 +1,7 @@
 """The lake: slices, audits, idempotence, and what readers see while others write."""
 
 import math
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -15,11 +16,13 @@ from deltalake import write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from shoprec import audit
 from shoprec.context import Job, JobContext
 from shoprec.contracts import Column, Table, Write
 from shoprec.contracts.gold import CANDIDATES
 from shoprec.contracts.gold_runs import RUNS
 from shoprec.errors import ConfigError, ContractBroken
+from shoprec.hashes import counted as hash_counts
 from shoprec.lake import Lake
 from shoprec.session import RESULTS
 
@@ -117,6 +120,25 @@ def test_a_failed_audit_names_rule_and_count_and_leaves_what_readers_see(
     assert content(lake) == {("a", "good", 1, 1.0)}
 
 
+def test_the_key_of_many_rows_is_audited_in_more_parts(
+    lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def counted(hashes: DataFrame, parts: int | None) -> DataFrame:
+        told.append(parts)
+        return hash_counts(hashes, parts)
+
+    monkeypatch.setattr(audit, "counted", counted)
+    lake.ensure([STOCK])
+    rows = [(f"i{n}", 1, 1.0) for n in range(49)]
+    lake.replace(stock(spark, *rows), STOCK, shelf="a")
+    monkeypatch.setattr(audit, "PART_ROWS", 2)
+    with pytest.raises(ContractBroken, match="1 surplus rows, for example {'shelf': 'b', 'item': 'i7'}"):
+        lake.replace(stock(spark, *rows, ("i7", 2, None)), STOCK, shelf="b")
+    assert told == [None, 25]
+
+
 def test_values_outside_a_closed_set_are_refused(lake: Lake, spark: SparkSession) -> None:
     lake.ensure([STOCK])
     with pytest.raises(ContractBroken, match="shelf is not one of a, b, c in 1 of 1 rows"):
@@ -183,6 +205,11 @@ def test_what_is_known_of_a_version_is_asked_once(lake: Lake) -> None:
     assert [lake.known(STOCK, "rows", ask) for _ in range(2)] == [1, 1]
     assert asked == [0, 1]
     assert lake.known(STOCK, "another", lambda: 7) == 7
+    # The same version of a table that was made again is another's.
+    shutil.rmtree(lake.location(STOCK))
+    Lake(lake.spark, lake.tables).ensure([STOCK])
+    lake.replace(stock(lake.spark, ("x", 1, 1.0), ("y", 2, None)), STOCK, shelf="a")
+    assert lake.known(STOCK, "rows", ask) == 2
 
 
 def test_a_job_tells_the_version_that_it_read_and_that_it_wrote(lake: Lake, spark: SparkSession) -> None:
@@ -291,8 +318,13 @@ def test_a_lake_in_a_catalog(spark: SparkSession) -> None:
         lake.replace(stock(spark, ("z", 3, 2.0)), STOCK, shelf="a")
         assert content(lake) == {("a", "z", 3, 2.0), ("b", "y", 2, None)}
         assert lake.version(STOCK) == 3
+        assert lake.known(STOCK, "rows", lambda: lake.read(STOCK).count()) == 2
         commit_elsewhere(lake._delta(STOCK).detail().first()["location"].removeprefix("file:"))
         assert lake.version(STOCK) == 4
+        assert lake.known(STOCK, "rows", lambda: lake.read(STOCK).count()) == 3
+        both = spark.createDataFrame([("a", "v", 1, 1.0)], "shelf string, item string, count int, weight double")
+        assert lake.replace(both, STOCK, shelf=["a", "b"]).rows == 1
+        assert content(lake) == {("a", "v", 1, 1.0), ("c", "w", 1, 1.0)}
         lake.merge(stock(spark, ("x", 1, 1.0)), LEVELS)
         lake.merge(stock(spark, ("x", 2, 1.0)), LEVELS)
         assert content(lake, LEVELS) == {("x", 2, 1.0)}

@@ -1,6 +1,7 @@
 """Audits by contract: rules that are observed while the rows are written, and the check of the key."""
 
 import functools
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,8 @@ from pyspark.sql import functions as F
 
 from shoprec.contracts.core import Column, Table
 from shoprec.errors import ContractBroken
-from shoprec.hashes import counted
+from shoprec.hashes import PART_ROWS, counted
+from shoprec.reuse import shuffle_parts
 
 _NUMBER = re.compile(r"\b(tinyint|smallint|bigint|int|long|float|double|decimal\(\d+,\d+\))(?![\w(])")
 
@@ -91,33 +93,41 @@ def broken_rules(table: Table, counts: Mapping[str, int]) -> list[str]:
     return broken
 
 
-def audit(table: Table, rows: DataFrame) -> tuple[int, list[str]]:
+def audit(table: Table, rows: DataFrame, about: int = 0) -> tuple[int, list[str]]:
     """How many ``rows`` there are and what is broken about them, in words: all rules and the key, in one pass.
 
     Only where something is broken are the rows gone through again, to say what and how often.
+
+    :param about: how many rows there are, where that is known
     """
     tests = [F.coalesce(broken, F.lit(False)) for column in table.columns for _, broken in _rules(column)]
     broken = functools.reduce(lambda one, other: one | other, tests, F.lit(False))
-    count, keys, bad = _counted(table, rows, broken)
+    count, keys, bad = _counted(table, rows, broken, about)
     if bad or not (count or table.may_be_empty):
-        return count, broken_rules(table, rows.agg(*audit_rules(table)).first().asDict()) + audit_key(table, rows)
+        counts = rows.agg(*audit_rules(table)).first().asDict()
+        return count, broken_rules(table, counts) + audit_key(table, rows, about)
     return count, _repeated(table, rows) if keys < count else []
 
 
-def audit_key(table: Table, written: DataFrame) -> list[str]:
-    """Whether the key is unique among ``written``, in words; reads the key's columns alone."""
-    count, keys, _ = _counted(table, written, F.lit(False))
+def audit_key(table: Table, written: DataFrame, about: int = 0) -> list[str]:
+    """Whether the key is unique among ``written``, in words; reads the key's columns alone.
+
+    :param about: how many rows there are, where that is known
+    """
+    count, keys, _ = _counted(table, written, F.lit(False), about)
     return _repeated(table, written) if keys < count else []
 
 
-def _counted(table: Table, rows: DataFrame, broken: SparkColumn) -> tuple[int, int, int]:
+def _counted(table: Table, rows: DataFrame, broken: SparkColumn, about: int) -> tuple[int, int, int]:
     """How many rows there are, how many hashes of keys, and how many rows are broken.
 
     Equal keys have equal hashes, so as many hashes as rows prove the key unique.
     """
     hashes = rows.select(F.xxhash64(*table.key).alias("key"), broken.alias("broken"))
-    found = counted(hashes).agg(*(F.coalesce(F.sum(name), F.lit(0)) for name in ("rows", "keys", "marked"))).first()
-    return tuple(found)
+    sums = (F.coalesce(F.sum(name), F.lit(0)) for name in ("rows", "keys", "marked"))
+    parts = math.ceil(about / PART_ROWS)
+    more = parts if parts > shuffle_parts(rows.sparkSession) else None
+    return tuple(counted(hashes, more).agg(*sums).first())
 
 
 def _repeated(table: Table, rows: DataFrame) -> list[str]:

@@ -171,8 +171,10 @@ class JobContext:
         return rows.drop(*run) if set(run) <= set(table.slice) else rows
 
     def _has_history(self) -> bool:
-        known = known_before(self.lake.read(INTERACTIONS), self.as_of)
-        return self.lake.known(INTERACTIONS, self.as_of, lambda: not known.isEmpty())
+        def ask() -> bool:
+            return not known_before(self.lake.read(INTERACTIONS), self.as_of).isEmpty()
+
+        return self.lake.known(INTERACTIONS, ("known before", self.as_of), ask)
 
     @property
     def _span(self) -> str:

@@ -14,6 +14,9 @@ from pyspark.sql import DataFrame
 #: Rows that a task sorts at once.
 _AT_ONCE = 4_000_000
 
+#: Rows of a part whose distinct hashes take some 400 MB: more are to be dealt to more parts.
+PART_ROWS = 16_000_000
+
 Hashes = NDArray[np.int64]
 
 
@@ -32,10 +35,11 @@ def repeated(hashes: DataFrame, parts: int) -> DataFrame:
     return hashes.repartition(parts, name).mapInArrow(find, f"`{name}` long")
 
 
-def counted(hashes: DataFrame) -> DataFrame:
+def counted(hashes: DataFrame, parts: int | None = None) -> DataFrame:
     """Rows (``rows``), distinct hashes (``keys``) and marked rows (``marked``) of each part; parts share no hash.
 
     :param hashes: a column of long, and one of boolean that marks rows
+    :param parts: tasks that they are dealt to; unsaid, as many as a shuffle has, or fewer where rows are few
     """
 
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -51,7 +55,9 @@ def counted(hashes: DataFrame) -> DataFrame:
         told = {"rows": [int(times.sum())], "keys": [len(found)], "marked": [marked]}
         yield pa.RecordBatch.from_pydict(told)
 
-    return hashes.repartition(hashes.columns[0]).mapInArrow(count, "rows long, keys long, marked long")
+    name = hashes.columns[0]
+    dealt = hashes.repartition(parts, name) if parts else hashes.repartition(name)
+    return dealt.mapInArrow(count, "rows long, keys long, marked long")
 
 
 def _tallied(pieces: Iterable[Hashes], at_once: int = _AT_ONCE) -> tuple[Hashes, Hashes]:

@@ -87,7 +87,7 @@ class Lake:
     def __init__(self, spark: SparkSession, tables: str) -> None:
         self.spark = spark
         self.in_catalog = re.fullmatch(r"[\w-]+\.[\w-]+", tables) is not None
-        self._known: dict[tuple[Table, Hashable], tuple[int, Any]] = {}
+        self._known: dict[tuple[Table, Hashable], tuple[Any, Any]] = {}
         self.tables = tables if self.in_catalog else absolute(tables).rstrip("/")
 
     def location(self, table: Table) -> str:
@@ -168,10 +168,14 @@ class Lake:
         )
 
     def known(self, table: Table, question: Hashable, ask: Callable[[], R]) -> R:
-        """What ``ask`` says of ``table``, asked once for each version of it: many jobs ask the same of few versions."""
-        # The version first: what is asked of a later one is asked again.
-        version, (of, answer) = self.version(table), self._known.get((table, question), (None, None))
-        if of != version:
+        """What ``ask`` says of ``table``, asked once for each version of it: many jobs ask the same of few versions.
+
+        Where Delta does not tell the version without a query, each time.
+        """
+        # The version first: what is asked of a later one is asked again. A table that was made again has another id.
+        version = self._held(table, lambda snapshot: (snapshot.metadata().id(), snapshot.version()), lambda _: None)
+        of, answer = self._known.get((table, question), (None, None))
+        if version is None or of != version:
             answer = ask()
             self._known[table, question] = version, answer
         return answer
@@ -224,12 +228,15 @@ class Lake:
         if self.in_catalog:
             # A write by name is planned within another query, from which observations do not come back.
             self._overwrite(conform(rows, table, values), table, values)
-            count = self._audited(self.read(table, **values), table)
+            written = self.read(table, **values)
+            # Delta knows how many they are.
+            count = self._audited(written, table, written.count())
         else:
             shaped, observed = self._observed(rows, table, values)
             self._overwrite(shaped, table, values)
-            _refuse(table, broken_rules(table, observed.get) + audit_key(table, self.read(table, **values)))
             count = observed.get["rows"]
+            repeated = audit_key(table, self.read(table, **values), count)
+            _refuse(table, broken_rules(table, observed.get) + repeated)
         return Written(table.name, self.version(table), count)
 
     def replace_audited(self, rows: DataFrame, table: Table, /, **values: Any) -> Written:
@@ -286,8 +293,8 @@ class Lake:
         observed = Observation(f"{table.name}-{uuid.uuid4().hex[:8]}")
         return conform(rows, table, values).observe(observed, *audit_rules(table)), observed
 
-    def _audited(self, shaped: DataFrame, table: Table) -> int:
-        count, broken = audit(table, shaped)
+    def _audited(self, shaped: DataFrame, table: Table, about: int = 0) -> int:
+        count, broken = audit(table, shaped, about)
         _refuse(table, broken)
         return count
 

@@ -81,7 +81,7 @@ def carry_out(job: Job, told: config.Config, lake: Lake, run_day: date, run_id: 
 def _refuse_published(some: Iterable[Job], lake: Lake, run_id: str) -> None:
     made = {job.name: [t.name for t in job.writes if t.of_a_run and not t.seen_at_once] for job in some}
     makers = [name for name, tables in made.items() if tables]
-    if makers and lake.known(RUNS, run_id, lambda: not lake.read(RUNS, run_id=run_id).isEmpty()):
+    if makers and lake.known(RUNS, ("published", run_id), lambda: not lake.read(RUNS, run_id=run_id).isEmpty()):
         raise ConfigError(
             f"run {run_id} is published and stays as it is: {makers[0]} would write its "
             f"{', '.join(made[makers[0]])} again — make another run with --run-id, or with other settings"
