@@ -1,4 +1,6 @@
-"""item_neighbours: items that the same users buy (similar) and that stand in the same baskets (bought_together)."""
+"""item_neighbours: items that the same users buy (similar) and that stand in the same baskets (bought_together).
+
+For an earlier date than the run's, those alone that a source of candidates draws on."""
 
 from shoprec.contracts.gold import ITEM_INDEX, ITEM_NEIGHBOURS
 from shoprec.contracts.silver import INTERACTIONS
@@ -12,11 +14,9 @@ _FIND = {"similar": similar, "bought_together": bought_together}
 
 
 def run(job: JobContext) -> None:
-    """Find both kinds of neighbours; for an earlier date than the run's, those alone that sources draw on.
-
-    What was a neighbour then nobody reads but the candidates on which the ranker learns.
-    """
+    """Find both kinds of neighbours; nobody reads an earlier date's but the candidates on which the ranker learns."""
     kinds = set(_FIND) if job.at >= 0 else job.config.jobs["candidates"].neighbour_kinds
+    job.note(kinds=sorted(kinds))
     items = job.read(ITEM_INDEX)
     with reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases:
         for kind in (kind for kind in _FIND if kind in kinds):

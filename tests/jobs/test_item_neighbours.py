@@ -1,4 +1,4 @@
-"""The job item_neighbours: two slices, each with the neighbours that the planted tastes make."""
+"""The job item_neighbours: a slice for each kind, with the neighbours that the planted tastes make."""
 
 import pytest
 
