@@ -1,6 +1,6 @@
 """item_neighbours: items that the same users buy (similar) and that stand in the same baskets (bought_together).
 
-For an earlier date than the run's, those alone that a source of candidates draws on."""
+With --at below 0, only the kinds that candidates.sources draws on."""
 
 from shoprec.contracts.gold import ITEM_INDEX, ITEM_NEIGHBOURS
 from shoprec.contracts.silver import INTERACTIONS
@@ -17,6 +17,8 @@ def run(job: JobContext) -> None:
     """Find both kinds of neighbours; nobody reads an earlier date's but the candidates on which the ranker learns."""
     kinds = set(_FIND) if job.at >= 0 else job.config.jobs["candidates"].neighbour_kinds
     job.note(kinds=sorted(kinds))
+    if left := sorted(set(_FIND) - kinds):
+        job.progress(f"{', '.join(left)} not made for an earlier date: no source of candidates draws on it")
     items = job.read(ITEM_INDEX)
     with reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases:
         for kind in (kind for kind in _FIND if kind in kinds):

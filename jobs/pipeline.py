@@ -5,8 +5,10 @@ Started again with the same arguments it goes on where it ended; finished jobs a
 
 import argparse
 import shlex
+import sys
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.job import Job, JobContext, exit_codes, load_config, opened, parser, say
@@ -40,7 +42,13 @@ def judging(args: argparse.Namespace, at: date) -> list[str]:
     # In a run of their own: the one that is made for that day takes in what has come by then.
     own = ["--run-id", f"judging-{at}"]
     jobs = (("ingest", own), ("interactions", own), ("metrics", []), ("report", []))
-    return [shlex.join(["jobs/" + job + ".py", "--as-of", str(at), *places, *more]) for job, more in jobs]
+    return [shlex.join([*_started(job), "--as-of", str(at), *places, *more]) for job, more in jobs]
+
+
+def _started(job: str) -> list[str]:
+    """How ``job`` is started by hand, as this pipeline was: beside its script, or by the installed command."""
+    script = Path(sys.argv[0]).with_name(f"{job}.py")
+    return [sys.executable, str(script)] if script.exists() else ["shoprec", job]
 
 
 if __name__ == "__main__":

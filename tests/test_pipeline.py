@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import jobs.pipeline as pipeline_script
 from jobs.pipeline import JOB, judging
 from shoprec import pipeline
 from shoprec.errors import ConfigError, ContractBroken
@@ -19,6 +20,7 @@ from shoprec.graph import JobEntry
 from shoprec.job import parser
 
 DAY = date(2024, 3, 1)
+JUDGING = ("ingest", "interactions", "metrics", "report")
 PART = {"first": JobEntry(), "beside": JobEntry(), "next": JobEntry(after=("first", "beside"))}
 
 
@@ -199,11 +201,19 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_what_is_told_to_judge_a_run_can_be_pasted() -> None:
+def test_what_is_told_to_judge_a_run_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     told = ["--as-of", "2024-06-01", "--shop", "my shop.yml", "--set", "tables=/data/lake", "--set", "files=/f"]
-    commands = [shlex.split(one) for one in judging(parser(JOB).parse_args(told), date(2024, 6, 15))]
-    assert [one[0] for one in commands] == [f"jobs/{job}.py" for job in ("ingest", "interactions", "metrics", "report")]
-    for one in commands:
-        args = parser(JOB).parse_args(one[1:])
+
+    def commands() -> list[list[str]]:
+        return [shlex.split(one) for one in judging(parser(JOB).parse_args(told), date(2024, 6, 15))]
+
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/shoprec", *told])
+    assert [one[:2] for one in commands()] == [["shoprec", job] for job in JUDGING]
+    monkeypatch.setattr(sys, "argv", [pipeline_script.__file__, *told])
+    for one, job in zip(commands(), JUDGING, strict=True):
+        args = parser(JOB).parse_args(one[2:])
         assert (str(args.as_of), args.shop, args.settings) == ("2024-06-15", "my shop.yml", [told[5], told[7]])
-    assert [parser(JOB).parse_args(one[1:]).run_id for one in commands] == ["judging-2024-06-15"] * 2 + [None] * 2
+        assert args.run_id == ("judging-2024-06-15" if job in ("ingest", "interactions") else None)
+        assert Path(one[1]).name == f"{job}.py"
+    helped = subprocess.run([*one[:2], "--help"], capture_output=True, text=True, check=True)
+    assert "usage: report.py" in helped.stdout
