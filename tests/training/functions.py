@@ -20,7 +20,7 @@ def meet(rank, arguments):
     times = group.rank + 1
     uneven = torch.sparse_coo_tensor([[8] * times], torch.ones(times, 1), (9, 1), check_invariants=True)
     pair = torch.tensor([1.0, float(group.rank)], dtype=torch.float64)
-    table, total, column = group.reduce(own, pair, uneven)
+    table, total, column = group.reduce(own, pair, uneven)()
     group.barrier()
     rank.report({"kind": "message", "text": "all met"})
     return {
@@ -48,7 +48,8 @@ def stop(rank, arguments):
     for step in range(10_000):
         if rank.collectives.rank == 1 and step == 3:
             os.kill(os.getpid(), getattr(signal, arguments["signal"]))
-        rank.collectives.reduce(torch.ones(1), torch.sparse_coo_tensor([[0]], [[1.0]], (2, 1), check_invariants=True))
+        one_row = torch.sparse_coo_tensor([[0]], [[1.0]], (2, 1), check_invariants=True)
+        rank.collectives.reduce(torch.ones(1), one_row)()
         time.sleep(0.05)
 
 

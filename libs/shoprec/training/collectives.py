@@ -1,9 +1,13 @@
 """What the loop knows of the other ranks: a small interface, and its implementation for one rank alone."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
+
+#: Waits until sums are there.
+Sums = Callable[[], list[torch.Tensor]]
 
 
 class Collectives(Protocol):
@@ -18,10 +22,11 @@ class Collectives(Protocol):
         """Overwrite a dense tensor with that of rank 0."""
         ...
 
-    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
-        """The sum of each over all ranks, equal in every bit on each; sparse (COO) for a sparse tensor, then coalesced.
+    def reduce(self, *tensors: torch.Tensor) -> Sums:
+        """Begin on the sum of each over all ranks; what is returned waits for them, and gives them.
 
-        Ranks wait for each other as often as for one tensor, however many there are.
+        They are equal in every bit on each rank; sparse (COO) for a sparse tensor, then coalesced. Ranks wait for each
+        other as often as for one tensor, however many there are.
         """
         ...
 
@@ -42,9 +47,10 @@ class Alone:
     def broadcast(self, tensor: torch.Tensor) -> None:
         """Nothing: the tensor is rank 0's."""
 
-    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+    def reduce(self, *tensors: torch.Tensor) -> Sums:
         """The tensors themselves."""
-        return [tensor.coalesce() if tensor.is_sparse else tensor for tensor in tensors]
+        sums = [tensor.coalesce() if tensor.is_sparse else tensor for tensor in tensors]
+        return lambda: sums
 
     def barrier(self) -> None:
         """Nothing: all are here."""
@@ -65,8 +71,18 @@ def broadcast_facts(collectives: Collectives, facts: Any, device: torch.device) 
     return json.loads(bytes(text.cpu().tolist()))
 
 
-def stack_sparse(pieces: list[tuple[torch.Tensor, torch.Tensor]], like: torch.Tensor) -> torch.Tensor:
-    """The sum of the ranks' sparse tensors, from the (indices, values) of each in order of rank."""
-    indices = torch.cat([indices for indices, _ in pieces], dim=1)
-    values = torch.cat([values for _, values in pieces])
-    return torch.sparse_coo_tensor(indices, values, like.shape, check_invariants=False).coalesce()
+def in_one(sparse: torch.Tensor) -> torch.Tensor:
+    """Numbers and values of the rows of a coalesced sparse tensor, so that they travel together: see ``stack_sparse``.
+
+    A number's eight bytes stand in front of its row's values as numbers of their type, which mean nothing.
+    """
+    numbers, values = sparse.indices()[0], sparse.values()
+    as_values = numbers.view(values.dtype).view(len(numbers), numbers.element_size() // values.element_size())
+    return torch.cat([as_values, values], dim=1)
+
+
+def stack_sparse(pieces: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """The sum of the ranks' sparse tensors, from what ``in_one`` made of each, one below the other in order of rank."""
+    width = like.shape[1]
+    numbers, values = pieces[:, :-width].contiguous().view(torch.int64).view(1, -1), pieces[:, -width:]
+    return torch.sparse_coo_tensor(numbers, values, like.shape, check_invariants=False).coalesce()

@@ -7,7 +7,7 @@ from typing import Any
 import horovod.torch as hvd
 import torch
 
-from shoprec.training.collectives import stack_sparse
+from shoprec.training.collectives import Sums, in_one, stack_sparse
 
 #: Seconds between two looks whether an operation is done: little beside a step, much beside a look.
 NAP_S = 0.0003
@@ -25,14 +25,14 @@ class HorovodCollectives:
         """Overwrite ``tensor`` with that of rank 0."""
         _done(hvd.broadcast_async_(tensor, root_rank=0, name="broadcast"))
 
-    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+    def reduce(self, *tensors: torch.Tensor) -> Sums:
         """The sum of each over all ranks; the rows of a sparse tensor are gathered and added up on each."""
         waiting = [_begin(tensor, f"reduce.{number}") for number, tensor in enumerate(tensors)]
-        return [finish() for finish in waiting]
+        return lambda: [finish() for finish in waiting]
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
-        self.reduce(torch.zeros(1))
+        self.reduce(torch.zeros(1))()
 
     def close(self) -> None:
         """Leave the group."""
@@ -44,10 +44,8 @@ def _begin(tensor: torch.Tensor, name: str) -> Callable[[], torch.Tensor]:
     if not tensor.is_sparse:
         total = hvd.allreduce_async(tensor, op=hvd.Sum, name=name)
         return lambda: _done(total)
-    own = tensor.coalesce()
-    values = hvd.allgather_async(own.values(), name=f"{name}.values")
-    indices = hvd.allgather_async(own.indices().t().contiguous(), name=f"{name}.indices")
-    return lambda: stack_sparse([(_done(indices).t(), _done(values))], tensor)
+    pieces = hvd.allgather_async(in_one(tensor.coalesce()), name=name)
+    return lambda: stack_sparse(_done(pieces), tensor)
 
 
 def _done(handle: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,8 +30,12 @@ class Trainable(Protocol):
         """Every parameter by name."""
         ...
 
-    def loss(self, rows: np.ndarray, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sum of weight x loss, and sum of weights, over ``rows`` of the rank's samples (-1: padding, weight 0)."""
+    def batch(self, rows: np.ndarray, step: int) -> Any:
+        """All that the loss over ``rows`` of the rank's samples needs (-1: padding, weight 0) but the parameters."""
+        ...
+
+    def loss(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sum of weight x loss, and sum of weights."""
         ...
 
     def validate(self, collectives: Collectives) -> float | None:
@@ -139,14 +144,17 @@ def _epoch(
 ) -> float:
     """One passage over the samples: the mean loss, weighted, of all ranks."""
     totals = torch.zeros(2, dtype=torch.float64, device=task.device)
-    often = now_and_then(report)
-    for number, rows in enumerate(lanes.batches(seed, epoch)):
-        step = epoch * lanes.steps + number
-        loss, weight = task.loss(rows, step)
+    often, first = now_and_then(report), epoch * lanes.steps
+    batches = (task.batch(rows, step) for step, rows in enumerate(lanes.batches(seed, epoch), first))
+    batch = next(batches, None)
+    for step in range(first, first + lanes.steps):
+        loss, weight = task.loss(batch)
         loss.backward()
-        totals += exchange(task, loss.detach(), weight, collectives)
+        exchanged = exchange(task, loss.detach(), weight, collectives)
+        batch = next(batches, None)  # is made while the ranks wait for each other
+        totals += exchanged()
         optimisers.step(step / (config.epochs * lanes.steps))
-        often({"kind": "step", "epoch": epoch, "step": number + 1, "steps": lanes.steps})
+        often({"kind": "step", "epoch": epoch, "step": step - first + 1, "steps": lanes.steps})
     loss_sum, weight_sum = totals.tolist()
     mean = loss_sum / weight_sum
     if not math.isfinite(mean):
@@ -154,26 +162,33 @@ def _epoch(
     return mean
 
 
-def exchange(task: Trainable, loss: torch.Tensor, weight: torch.Tensor, collectives: Collectives) -> torch.Tensor:
-    """Make the gradients of this rank's sums those of the mean over all ranks' samples, weighted.
+def exchange(
+    task: Trainable, loss: torch.Tensor, weight: torch.Tensor, collectives: Collectives
+) -> Callable[[], torch.Tensor]:
+    """Begin to make the gradients of this rank's sums those of the mean over all ranks' samples, weighted.
 
     Dense gradients, the loss and the weight travel as one tensor; tables as rows and values.
 
-    :returns: (2,) float64: sum of weight x loss and sum of weights over all ranks
+    :returns: waits until they are so, and gives (2,) float64: sum of weight x loss and sum of weights over all ranks
     """
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in task.dense]
     sums = torch.stack([loss.float(), weight.float()])
     together = torch.cat([*(gradient.reshape(-1) for gradient in gradients), sums])
-    flat, *rows = collectives.reduce(together, *(table.grad for table in task.tables))
-    total_weight = flat[-1]
-    pieces = (flat[:-2] / total_weight).split([gradient.numel() for gradient in gradients])
-    for parameter, piece in zip(task.dense, pieces, strict=True):
-        parameter.grad = piece.view_as(parameter)
-    for table, summed in zip(task.tables, rows, strict=True):
-        table.grad = torch.sparse_coo_tensor(
-            summed.indices(), summed.values() / total_weight, table.shape, is_coalesced=True, check_invariants=False
-        )
-    return flat[-2:].double()
+    reduced = collectives.reduce(together, *(table.grad for table in task.tables))
+
+    def finish() -> torch.Tensor:
+        flat, *rows = reduced()
+        total_weight = flat[-1]
+        pieces = (flat[:-2] / total_weight).split([gradient.numel() for gradient in gradients])
+        for parameter, piece in zip(task.dense, pieces, strict=True):
+            parameter.grad = piece.view_as(parameter)
+        for table, summed in zip(task.tables, rows, strict=True):
+            table.grad = torch.sparse_coo_tensor(
+                summed.indices(), summed.values() / total_weight, table.shape, is_coalesced=True, check_invariants=False
+            )
+        return flat[-2:].double()
+
+    return finish
 
 
 def facts_of(history: History, samples: int, ranks: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from os import environ
 import torch
 import torch.distributed as dist
 
-from shoprec.training.collectives import stack_sparse
+from shoprec.training.collectives import Sums, in_one, stack_sparse
 
 
 class TorchCollectives:
@@ -30,7 +30,7 @@ class TorchCollectives:
         """Overwrite ``tensor`` with that of rank 0."""
         dist.broadcast(tensor, src=0)
 
-    def reduce(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+    def reduce(self, *tensors: torch.Tensor) -> Sums:
         """The sum of each over all ranks; the rows of a sparse tensor are gathered, padded to the longest, and added.
 
         Ranks wait for each other twice where one is sparse: they tell how many rows they have first.
@@ -38,7 +38,7 @@ class TorchCollectives:
         own = [tensor.coalesce() if tensor.is_sparse else tensor.clone() for tensor in tensors]
         lengths = self._lengths([tensor for tensor in own if tensor.is_sparse])
         waiting = [_begin(tensor, lengths) for tensor in own]
-        return [finish() for finish in waiting]
+        return lambda: [finish() for finish in waiting]
 
     def _lengths(self, own: list[torch.Tensor]) -> Iterator[list[int]]:
         """How many rows of each sparse tensor every rank has."""
@@ -61,10 +61,8 @@ class TorchCollectives:
 def _begin(own: torch.Tensor, lengths: Iterator[list[int]]) -> Callable[[], torch.Tensor]:
     """Start on one sum; the function that is returned waits for it. A sparse tensor takes the next ``lengths``."""
     if own.is_sparse:
-        of_ranks = next(lengths)
-        indices = _gather(own.indices().t().contiguous(), of_ranks)
-        values = _gather(own.values(), of_ranks)
-        return lambda: stack_sparse([(i.t(), v) for i, v in zip(indices(), values(), strict=True)], own)
+        pieces = _gather(in_one(own), next(lengths))
+        return lambda: stack_sparse(torch.cat(pieces()), own)
     work = dist.all_reduce(own, async_op=True)
 
     def summed() -> torch.Tensor:

@@ -26,9 +26,9 @@ def one_epoch(rank, arguments):
     rows, losses, gradients = [], [], []
     for step, own in enumerate(lanes.batches(arguments["seed"], 0)):
         rows.append(np.where(own < 0, -1, own + lanes.first))
-        loss, weight = task.loss(own, step)
+        loss, weight = task.loss(task.batch(own, step))
         loss.backward()
-        totals = exchange(task, loss.detach(), weight, group)
+        totals = exchange(task, loss.detach(), weight, group)()
         losses.append((totals[0] / totals[1]).item())
         dense = [parameter.grad.reshape(-1) for parameter in task.dense]
         tables = [table.grad.to_dense().reshape(-1) for table in task.tables]

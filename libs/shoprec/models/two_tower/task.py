@@ -12,7 +12,7 @@ from torch import nn
 
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.loss import sampled_softmax
-from shoprec.models.two_tower.model import TwoTower
+from shoprec.models.two_tower.model import TwoTower, UserBatch
 from shoprec.models.two_tower.tensors import Items, Users
 from shoprec.models.two_tower.validation import HeldOut, recall
 from shoprec.training.collectives import Collectives
@@ -26,6 +26,18 @@ class Samples:
     user_S: torch.Tensor  #: place among the rank's users, int64
     item_S: torch.Tensor  #: item_idx, int64
     weight_S: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step's loss is made of; the users each once."""
+
+    user: UserBatch
+    inverse_B: torch.Tensor  #: the place among them of each sample's
+    item_B: torch.Tensor
+    weight_B: torch.Tensor
+    negative_K: torch.Tensor
+    told: tuple[torch.Tensor, torch.Tensor, torch.Tensor]  #: of items, then negatives: what their tower reads
 
 
 class TwoTowerTask:
@@ -53,8 +65,8 @@ class TwoTowerTask:
         """Every parameter by name."""
         return dict(self.model.named_parameters())
 
-    def loss(self, rows: np.ndarray, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sum of weight x sampled softmax over ``rows``, and the sum of weights; -1 is padding and weighs nothing."""
+    def batch(self, rows: np.ndarray, step: int) -> Batch:
+        """What the towers read of the samples in ``rows``, and of the step's negatives; -1 is padding, of weight 0."""
         row_B = torch.from_numpy(rows).to(self.device)
         weight_B = torch.where(row_B >= 0, self._samples.weight_S[row_B.clamp(min=0)], 0.0)
         user_B, item_B = (ids[row_B.clamp(min=0)] for ids in (self._samples.user_S, self._samples.item_S))
@@ -62,19 +74,24 @@ class TwoTowerTask:
         unique_U, inverse_B = torch.unique(user_B, return_inverse=True)
         user = self._users.known.take(unique_U)
         user = user.forget(self._users.ids_U[unique_U], self._config.recent_kept, step)
+        told = self.items.of(torch.cat([item_B, negative_K]))
+        return Batch(user, inverse_B, item_B, weight_B, negative_K, told)
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sum of weight x sampled softmax over the samples, and the sum of weights."""
         with precision(self._config, self.device):
-            item_D = self.model.items(*self.items.of(torch.cat([item_B, negative_K])))
-            user_BD = self.model.embed_users_without(user, inverse_B, item_B)
-            positive_BD, negative_KD = item_D.split([len(item_B), len(negative_K)])
+            item_D = self.model.items(*batch.told)
+            user_BD = self.model.embed_users_without(batch.user, batch.inverse_B, batch.item_B)
+            positive_BD, negative_KD = item_D.split([len(batch.item_B), len(batch.negative_K)])
             loss_B = sampled_softmax(
                 user_BD / self._config.temperature,
                 positive_BD,
                 negative_KD,
-                item_B,
-                negative_K,
-                self._log_q[negative_K],
+                batch.item_B,
+                batch.negative_K,
+                self._log_q[batch.negative_K],
             )
-        return (loss_B * weight_B).sum(), weight_B.sum()
+        return (loss_B * batch.weight_B).sum(), batch.weight_B.sum()
 
     @torch.no_grad()
     def validate(self, collectives: Collectives) -> float | None:

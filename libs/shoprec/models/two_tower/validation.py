@@ -63,7 +63,7 @@ def recall(model: TwoTower, held_out: HeldOut, items: Items, k: int, collectives
     first, last = bounds(len(items.text_I), collectives.rank, collectives.size)
     for low in range(first, last, BLOCK):
         beaten_P += _beaten(model, held_out, items, user_VD, score_P, low, min(low + BLOCK, last))
-    (place_P,) = collectives.reduce(beaten_P)
+    (place_P,) = collectives.reduce(beaten_P)()
     hit_P = (place_P < k).double()
     hits_V, held_V = (torch.zeros(len(user_VD), dtype=torch.float64, device=hit_P.device) for _ in range(2))
     hits_V.index_add_(0, held_out.held_user_P, hit_P)
