@@ -98,6 +98,11 @@ class Ours:
         users, items = (self.spark.read.parquet(str(self.folder / kind)) for kind in ("users", "items"))
         if not seen:
             users = users.withColumn("seen", F.lit(None).cast("array<int>"))
+        none = F.lit(None)
+        users, items = (
+            users.withColumn("mask", none.cast("bigint")),
+            items.withColumn("masks", none.cast("array<bigint>")),
+        )
         return top_k(users, items, k)
 
     def lists(self, k: int, users: Sequence[int], *, seen: bool) -> Lists:

@@ -12,16 +12,17 @@ from shoprec.retrieval.top_k import top_k
 VECTORS = "vector array<float>"
 
 
-def tables(spark, users, items, seen):
-    user_rows = [(f"u{n}", vector.tolist(), seen.get(n)) for n, vector in enumerate(users)]
-    item_rows = [(f"i{n}", n, vector.tolist()) for n, vector in enumerate(items)]
+def tables(spark, users, items, seen, mask=None, masks=None):
+    mask, masks = mask or {}, masks or {}
+    user_rows = [(f"u{n}", vector.tolist(), seen.get(n), mask.get(n)) for n, vector in enumerate(users)]
+    item_rows = [(f"i{n}", n, vector.tolist(), masks.get(n)) for n, vector in enumerate(items)]
     return (
-        spark.createDataFrame(user_rows, f"user_id string, {VECTORS}, seen array<int>"),
-        spark.createDataFrame(item_rows, f"item_id string, item_idx int, {VECTORS}"),
+        spark.createDataFrame(user_rows, f"user_id string, {VECTORS}, seen array<int>, mask bigint"),
+        spark.createDataFrame(item_rows, f"item_id string, item_idx int, {VECTORS}, masks array<bigint>"),
     )
 
 
-def brute_force(spark, users, items, seen, new, bought):
+def brute_force(spark, users, items, seen, new, bought, may=lambda user, item: True):
     """Every score, sorted by (score, Spark's own hash): {user: [(item, score)]} of both quotas."""
 
     def hashes(prefix, count):
@@ -33,6 +34,7 @@ def brute_force(spark, users, items, seen, new, bought):
     for user in range(len(users)):
         ties = tie_hashes(np.full(len(items), user_hashes[user]), item_hashes)
         order = sorted(range(len(items)), key=lambda item: (-scores[user, item], ties[item]))
+        order = [item for item in order if may(user, item)]
         known = set(seen.get(user) or [])
         fresh, old = [i for i in order if i not in known], [i for i in order if i in known]
         answer[f"u{user}"] = {(i, float(scores[user, i])) for i in fresh[:new] + old[:bought]}
@@ -61,6 +63,39 @@ def test_equal_to_brute_force_with_ties(spark, levels, new, bought, monkeypatch)
     assert result == {user: items for user, items in expected.items() if items}
 
 
+@pytest.mark.parametrize("levels", [2, 50])
+def test_masks_let_through_what_is_for_all_and_for_the_users_own(spark, levels, monkeypatch):
+    monkeypatch.setattr(module, "LEAST_USERS_PER_TASK", 16)
+    draw = np.random.default_rng(levels)
+    users = draw.integers(0, levels, (40, 4)).astype(np.float32)
+    items = draw.integers(-1, levels, (300, 4)).astype(np.float32)
+    seen = {n: sorted(draw.choice(300, size=30, replace=False).tolist()) for n in range(0, 40, 3)}
+    mask = {n: (None, -(2**63), 7, 2**63 - 1)[n % 4] for n in range(40)}
+    every = {n: (None, [], [7], [-(2**63), 7])[draw.integers(4)] for n in range(300)}
+
+    def may(user, item):
+        return every[item] is None or mask[user] in every[item]
+
+    result = found(top_k(*tables(spark, users, items, seen, mask, every), 20, 8))
+    assert result == brute_force(spark, users, items, seen, 20, 8, may)
+
+
+def test_a_mask_that_lets_nothing_through_gives_no_list(spark):
+    users, items = np.ones((2, 2), np.float32), np.ones((4, 2), np.float32)
+    result = found(top_k(*tables(spark, users, items, {0: [1]}, {0: 5, 1: 6}, {n: [6] for n in range(4)}), 3, 2))
+    assert result.keys() == {"u1"}
+    assert len(result["u1"]) == 3
+
+
+def test_more_than_there_is_gives_all_there_is(spark):
+    users, items = np.ones((2, 2), np.float32), np.ones((4, 2), np.float32)
+    result = found(top_k(*tables(spark, users, items, {0: [1, 3]}), 1_000, 1_000))
+    assert {user: sorted(item for item, _ in one) for user, one in result.items()} == {
+        "u0": [0, 1, 2, 3],
+        "u1": [0, 1, 2, 3],
+    }
+
+
 def test_many_tiles_and_groups_change_nothing(spark, monkeypatch):
     draw = np.random.default_rng(1)
     users, items = draw.integers(0, 3, (70, 3)), draw.integers(0, 3, (1000, 3))
@@ -80,7 +115,7 @@ def test_many_tiles_and_groups_change_nothing(spark, monkeypatch):
 
 def _stream(users, items):
     """What a task receives, in batches of 90 rows that mix users and items."""
-    columns = ["kind", "user_id", "item_idx", "hash", "vector", "seen"]
+    columns = ["kind", "user_id", "item_idx", "hash", "vector", "seen", "mask", "masks"]
     user_rows = users.select(
         F.lit(0).alias("kind"),
         "user_id",
@@ -88,6 +123,8 @@ def _stream(users, items):
         id_hash("user_id").alias("hash"),
         "vector",
         "seen",
+        "mask",
+        F.lit(None).cast("array<bigint>").alias("masks"),
     )
     item_rows = items.select(
         F.lit(1).alias("kind"),
@@ -96,6 +133,8 @@ def _stream(users, items):
         id_hash("item_id").alias("hash"),
         "vector",
         F.lit(None).cast("array<int>").alias("seen"),
+        F.lit(None).cast("bigint").alias("mask"),
+        "masks",
     )
     table = user_rows.union(item_rows).orderBy("kind", "item_idx", "user_id").select(*columns).toArrow()
     return table.combine_chunks().to_batches(max_chunksize=90)

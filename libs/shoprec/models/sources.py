@@ -34,12 +34,17 @@ class Source(Settings):
     of: str = Field("", description="model, kind of neighbours, or folder that it draws on; empty: its own name")
     new: int = Field(60, ge=0, le=10_000, description="items that the user never bought, for each user")
     bought: int = Field(40, ge=0, le=10_000, description="items that the user bought before, for each user")
+    home_market: bool = Field(
+        False, description="of embeddings: whether to leave out what sells in other markets than the user's alone"
+    )
     options: dict[str, Any] = Field({}, description="settings of a list's or neighbours' model, by its config.py")
 
     @model_validator(mode="after")
     def _proposes(self) -> "Source":
         if not self.new + self.bought:
             raise ValueError("new and bought are both 0: the source would propose nothing")
+        if self.home_market and self.kind != "embeddings":
+            raise ValueError(f"home_market is for sources of embeddings, not of kind {self.kind}")
         return self
 
 
@@ -119,10 +124,24 @@ def _proposed(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFr
         users, items = drawn.embeddings(of)
         users = users.select("user_id", "vector").join(inputs.users, on="user_id", how="inner")
         items = items.select("item_id", "vector").join(inputs.offered, on="item_id", how="inner")
-        return top_k(users, items, source.new, source.bought)
+        masked = _by_market(users, items, inputs) if source.home_market else _unmasked(users, items)
+        return top_k(*masked, source.new, source.bought)
     if source.kind == "neighbours":
         return item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
     return _folder(of).propose(inputs, config, source.new, source.bought)
+
+
+def _unmasked(users: DataFrame, items: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Every item for every user."""
+    none = F.lit(None)
+    return users.withColumn("mask", none.cast("bigint")), items.withColumn("masks", none.cast("array<bigint>"))
+
+
+def _by_market(users: DataFrame, items: DataFrame, inputs: Inputs) -> tuple[DataFrame, DataFrame]:
+    """Every item for the users of markets where it was sold, and for all users where it never was."""
+    market = F.xxhash64("market")
+    sold_in = inputs.purchases.groupBy("item_idx").agg(F.collect_set(market).alias("masks"))
+    return users.withColumn("mask", market), items.join(sold_in, on="item_idx", how="left")
 
 
 def _filled(name: str, told: Any) -> Any:

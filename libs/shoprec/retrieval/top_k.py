@@ -3,14 +3,17 @@
 Each task holds the vectors of its users and reads the item vectors once, as a stream sorted by number, batch after
 batch: one sgemm for a tile, a comparison with each user's current k-th score, and only what passes is looked at. Item
 vectors reach the tasks through a shuffle, one copy for each task, never through the driver; a task holds
-``USERS_PER_TASK`` users and one Arrow batch of items, whatever the size of catalogue and user base.
+``USERS_PER_TASK`` users and one Arrow batch of items, whatever the size of catalogue and user base. Where items are for
+some users alone, a task goes through its users mask by mask, and multiplies by what each mask lets through.
 """
 
 import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -27,6 +30,7 @@ LEAST_USERS_PER_TASK = 4_096
 TILE_USERS, TILE_ITEMS = 512, 1_024
 
 _USER, _ITEM = 0, 1
+_MASKS = "array<bigint>"
 _RESULT = "user_id string, item_idx int, score double"
 _RESULT_ARROW = pa.schema([("user_id", pa.string()), ("item_idx", pa.int32()), ("score", pa.float64())])
 
@@ -34,8 +38,10 @@ _RESULT_ARROW = pa.schema([("user_id", pa.string()), ("item_idx", pa.int32()), (
 def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> DataFrame:
     """The items of highest dot product for each user: ``new`` that the user has not seen, ``bought`` that they have.
 
-    :param users: user_id, vector array<float>, seen array<int> (item numbers; null: none)
-    :param items: item_id, item_idx int, vector array<float>; widths must agree
+    :param users: user_id, vector array<float>, seen array<int> (item numbers; null: none), mask bigint (whatever tells
+        apart who may be offered what: of a market, a segment, or both; null: of none)
+    :param items: item_id, item_idx int, vector array<float>, masks array<bigint> (for users of one of these alone;
+        null: for all users); widths must agree
     :return: user_id, item_idx, score (the float32 dot product); equal scores are decided by ``ties.tie_order``
     :raises ValueError: within the Spark job, when a vector is not finite or widths differ
     """
@@ -48,6 +54,8 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
         id_hash("user_id").alias("hash"),
         "vector",
         "seen",
+        "mask",
+        F.lit(None).cast(_MASKS).alias("masks"),
     )
     item_rows = items.select(
         F.explode(F.sequence(F.lit(0), F.lit(tasks - 1))).alias("task"),
@@ -57,9 +65,11 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
         id_hash("item_id").alias("hash"),
         "vector",
         F.lit(None).cast("array<int>").alias("seen"),
+        F.lit(None).cast("bigint").alias("mask"),
+        "masks",
     )
     stream = user_rows.unionByName(item_rows).repartitionById(tasks, F.col("task"))
-    stream = stream.sortWithinPartitions("kind", "item_idx", "hash", "user_id")
+    stream = stream.sortWithinPartitions("kind", "mask", "item_idx", "hash", "user_id")
 
     def search(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return _search(batches, new, bought)
@@ -89,10 +99,11 @@ def _search(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterato
         vectors = arrow.matrix(rows, "vector", "items")
         if groups and groups[0].vectors.shape[1] != vectors.shape[1]:
             raise ValueError(f"vectors of users are {groups[0].vectors.shape[1]} wide, of items {vectors.shape[1]}")
+        let_through = _by_mask(rows, {group.mask for group in groups})
         for start in range(0, len(numbers), TILE_ITEMS):
             tile = slice(start, start + TILE_ITEMS)
             for group in groups:
-                group.score(numbers[tile], hashes[tile], vectors[tile])
+                group.score(*_some(let_through[group.mask][tile], numbers[tile], hashes[tile], vectors[tile]))
     for group in groups or []:
         yield group.result()
 
@@ -100,14 +111,39 @@ def _search(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterato
 def _groups(waiting: list[pa.RecordBatch], new: int, bought: int) -> list["_Group"]:
     if not waiting:
         return []
-    users = pa.Table.from_batches(waiting)
-    return [_Group(users.slice(at, TILE_USERS), new, bought) for at in range(0, users.num_rows, TILE_USERS)]
+    users, groups = pa.Table.from_batches(waiting), []
+    masks = pc.run_end_encode(arrow.column(users, "mask"))
+    ends = masks.run_ends.to_pylist()
+    for mask, first, last in zip(masks.values.to_pylist(), [0, *ends], ends, strict=False):
+        for at in range(first, last, TILE_USERS):
+            groups.append(_Group(users.slice(at, min(TILE_USERS, last - at)), mask, new, bought))
+    return groups
+
+
+def _by_mask(items: pa.RecordBatch, masks: Iterable[int | None]) -> dict[int | None, npt.NDArray[np.bool_]]:
+    """For each of ``masks`` which of the items it lets through."""
+    for_all = arrow.column(items, "masks").is_null().to_numpy(zero_copy_only=False)
+    if for_all.all():
+        return dict.fromkeys(masks, for_all)
+    lengths, values = arrow.lists(items, "masks")
+    rows, made = np.repeat(np.arange(len(lengths)), lengths), {}
+    for mask in masks:
+        made[mask] = for_all.copy()
+        if mask is not None:
+            made[mask][rows[values == mask]] = True
+    return made
+
+
+def _some(chosen: npt.NDArray[np.bool_], *columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The chosen rows of each column: itself where all are, which copies nothing."""
+    return columns if chosen.all() else tuple(column[chosen] for column in columns)
 
 
 class _Group:
-    """Up to ``TILE_USERS`` users of a task, with the best of what they have been offered."""
+    """Up to ``TILE_USERS`` users of a task and of one mask, with the best of what they have been offered."""
 
-    def __init__(self, users: pa.Table, new: int, bought: int) -> None:
+    def __init__(self, users: pa.Table, mask: int | None, new: int, bought: int) -> None:
+        self.mask = mask
         self.ids = arrow.column(users, "user_id")
         self.vectors = arrow.matrix(users, "vector", "users")
         hashes = arrow.numbers(users, "hash")
@@ -118,7 +154,9 @@ class _Group:
         self.new, self.bought = Best(hashes, new), Best(hashes, bought, lengths)
 
     def score(self, numbers: np.ndarray, hashes: Hashes, vectors: np.ndarray) -> None:
-        """Offer one tile of items, sorted by number."""
+        """Offer one tile of items, sorted by number; it may be empty."""
+        if not len(numbers):
+            return
         scores = self.vectors @ vectors.T
         rows, columns = self._seen_in(numbers)
         self.bought.offer(rows, numbers[columns], scores[rows, columns], hashes[columns])
