@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -29,19 +31,25 @@ from tests.benchmarks._figures import save
 
 #: Late in the simulated shop's 120 days.
 AS_OF = date(2020, 4, 13)
-#: Events at size 1, and how many a user and an item have on average.
-EVENTS, BY_USER, BY_ITEM = 1_000_000, 50, 500
+#: Events at size 1, four fifths of them before that day, and how many a user and an item have on average.
+EVENTS, BY_USER, BY_ITEM = 1_250_000, 250, 500
+
+#: One user with a fifth of all events, one item with half of them.
+SKEW = {"SHOPREC_HEAVY_USER": "0.2", "SHOPREC_COMMON_ITEM": "0.5"}
+#: Seconds of a task that are worth a look.
+LONG_TASK_S = 1.0
 
 _PACKAGES = ("pyspark", "delta-spark", "torch", "xgboost")
 
 Figures = dict[str, dict[str, float]]
 
 
-def compare(name: str, about: str, usual: Sequence[float], jobs: Sequence[str] = ()) -> None:
+def compare(name: str, about: str, usual: Sequence[float], jobs: Sequence[str] = (), skew: bool = False) -> None:
     """A benchmark's main: run the sizes that the command line asks for, write what is known after each, and show it.
 
     :param about: the benchmark's docstring
     :param jobs: with all that comes before them; none: the whole pipeline
+    :param skew: run the largest size once more, with one user and one item that have a good part of all events
     """
     asked = argparse.ArgumentParser(prog=name, description=about.partition("\n")[0])
     asked.add_argument("--sizes", type=float, nargs="+", default=usual, help="million events (default: %(default)s)")
@@ -52,18 +60,28 @@ def compare(name: str, about: str, usual: Sequence[float], jobs: Sequence[str] =
     for size in sizes:
         found[size] = _at_size(size, jobs)
         save(name, _PACKAGES, {"sizes": found})
-    grown = growth(found)
-    print(_told(found, grown))
-    save(name, _PACKAGES, {"sizes": found, "growth": grown})
+    figures = {"sizes": found, "growth": growth(found)}
+    print(_told(found, figures["growth"]))
+    if skew:
+        figures["skewed"] = _at_size(sizes[-1], jobs, SKEW)
+        for job, of in figures["skewed"].items():
+            spent, plain = of["cpu_seconds"], found[sizes[-1]][job]["cpu_seconds"]
+            print(f"{job:24} skewed: {spent / plain:.2f} times the CPU, slowest task {of['slowest_task']:.1f} medians")
+    save(name, _PACKAGES, figures)
 
 
-def _at_size(size: float, jobs: Sequence[str]) -> Figures:
+def _at_size(size: float, jobs: Sequence[str], more: Mapping[str, str] = MappingProxyType({})) -> Figures:
     """What each job took on a shop of ``size`` million events, all its dates together.
 
-    :return: by job: seconds, cpu_seconds, peak_rss_gib, shuffled_gib, dates, rows_a_second (events known at the date)
+    :param more: variables of the shop
+    :return: by job: seconds, cpu_seconds, peak_rss_gib, shuffled_gib, slowest_task (see ``_told_by_spark``), dates,
+        rows_a_second (events known at the date)
     """
     events = round(EVENTS * size)
-    shop = {"SHOPREC_USERS": str(events // BY_USER), "SHOPREC_ITEMS": str(events // BY_ITEM), "SHOPREC_DAYS": "120"}
+    shop = {
+        "SHOPREC_USERS": str(events // BY_USER), "SHOPREC_EVENTS": str(BY_USER),
+        "SHOPREC_ITEMS": str(events // BY_ITEM), "SHOPREC_DAYS": "120", **more,
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.benchmarks._jobs", folder, *jobs]
         subprocess.run(command, env={**os.environ, **shop}, check=True)
@@ -123,11 +141,11 @@ def main(folder: Path, jobs: Sequence[str]) -> None:
         run_part(part, config, lake, AS_OF, run_id)
         done = lake.read(JOB_RUNS, run_id=run_id).collect()
         known = lake.read(INTERACTIONS).where(F.col("event_at") < F.lit(AS_OF)).count()
-    figures = _by_job(done, _shuffled(log), known)
+    figures = _by_job(done, _told_by_spark(log), known)
     (folder / "figures.json").write_text(json.dumps(figures))
 
 
-def _by_job(done: Iterable[Row], shuffled: Mapping[str, float], known: int) -> Figures:
+def _by_job(done: Iterable[Row], told: Mapping[str, Mapping[str, float]], known: int) -> Figures:
     figures: Figures = {}
     for job in sorted({row["job"] for row in done}):
         dates = [row for row in done if row["job"] == job]
@@ -136,7 +154,7 @@ def _by_job(done: Iterable[Row], shuffled: Mapping[str, float], known: int) -> F
             "seconds": seconds,
             "cpu_seconds": sum(row["cpu_seconds"] for row in dates),
             "peak_rss_gib": max(row["peak_rss_gib"] for row in dates),
-            "shuffled_gib": shuffled.get(job, 0.0),
+            **told.get(job, {"shuffled_gib": 0.0, "slowest_task": 1.0}),
             "dates": len(dates),
             "rows_a_second": known * len(dates) / seconds,
         }
@@ -153,10 +171,15 @@ def _with_all_before(graph: Mapping[str, JobEntry], jobs: Iterable[str]) -> dict
     return {job: entry for job, entry in graph.items() if job in wanted}
 
 
-def _shuffled(log: Path) -> dict[str, float]:
-    """GiB written for shuffles by each job, by the pool that the pipeline gives its threads (Delta alters labels)."""
+def _told_by_spark(log: Path) -> dict[str, dict[str, float]]:
+    """What Spark's event log says of each job, by the pool that the pipeline gives its threads (Delta alters labels).
+
+    :return: by job ``shuffled_gib``, written for shuffles, and ``slowest_task``, in medians of its stage: the worst of
+        stages that a task of ``LONG_TASK_S`` or more holds up (1: of none)
+    """
     job_of: dict[int, str] = {}
-    total: dict[str, float] = defaultdict(float)
+    shuffled: dict[str, float] = defaultdict(float)
+    seconds: dict[int, list[float]] = defaultdict(list)
     for file in log.iterdir():
         with file.open() as lines:
             for line in lines:
@@ -168,8 +191,15 @@ def _shuffled(log: Path) -> dict[str, float]:
                 elif line.startswith('{"Event":"SparkListenerTaskEnd"'):
                     event = json.loads(line)
                     written = (event.get("Task Metrics") or {}).get("Shuffle Write Metrics", {})
-                    total[job_of.get(event["Stage ID"], "")] += written.get("Shuffle Bytes Written", 0) / 2**30
-    return dict(total)
+                    shuffled[job_of.get(event["Stage ID"], "")] += written.get("Shuffle Bytes Written", 0) / 2**30
+                    info = event["Task Info"]
+                    seconds[event["Stage ID"]].append((info["Finish Time"] - info["Launch Time"]) / 1000)
+    slowest = dict.fromkeys(shuffled, 1.0)
+    for stage, tasks in seconds.items():
+        if max(tasks) >= LONG_TASK_S:
+            job = job_of.get(stage, "")
+            slowest[job] = max(slowest[job], max(tasks) / statistics.median(tasks))
+    return {job: {"shuffled_gib": shuffled[job], "slowest_task": slowest[job]} for job in shuffled}
 
 
 if __name__ == "__main__":

@@ -46,6 +46,18 @@ def test_the_same_seed_gives_the_same_rows_however_they_are_split(spark: SparkSe
     assert digest(other) != digest(raw(spark, "transactions", small))
 
 
+def test_one_user_and_one_item_have_the_shares_that_are_asked_for(spark: SparkSession) -> None:
+    skewed = OPTIONS.model_copy(update={"heavy_user_share": 0.2, "common_item_share": 0.5})
+    bought = raw(spark, "transactions", skewed).where("user IS NOT NULL AND item NOT LIKE 'x%'")
+    baskets = bought.groupBy("basket").agg(F.max(F.col("item") == "i0").alias("common"))
+    usual = raw(spark, "transactions", OPTIONS).where("user IS NOT NULL")
+    shares = bought.agg(F.avg((F.col("user") == "u0").cast("int")), F.avg((F.col("item") == "i0").cast("int"))).first()
+    heavy = usual.agg(F.avg((F.col("user") == "u0").cast("int"))).first()[0]
+    assert shares[0] == pytest.approx(0.2 + 0.8 * heavy, abs=0.02)
+    assert 0.5 < shares[1] < 0.6
+    assert baskets.agg(F.avg(F.col("common").cast("int"))).first()[0] > 0.5
+
+
 def test_each_kind_of_dirt_has_its_share_and_its_look(rows: DataFrame) -> None:
     events = OPTIONS.users * OPTIONS.events_per_user
     late = F.expr("timestamp(arrived_at) > timestamp(happened_at) + INTERVAL 3 DAY - INTERVAL 1 MINUTE")

@@ -35,6 +35,8 @@ class SimulatorOptions(Settings):
     promotion_share: float = Field(0.1, **_share, description="items of a week that sell at a quarter less")
     trend_share: float = Field(0.2, **_share, description="drawn by the cluster's rising item on the last day")
     repeat_share: float = Field(0.2, **_share, description="purchases of the user's staple, every 7, 14 or 28 days")
+    heavy_user_share: float = Field(0.0, **_share, description="by one user, besides that user's usual share")
+    common_item_share: float = Field(0.0, **_share, description="of one item, besides that item's usual share")
     view_share: float = Field(0.2, **_share, description="views")
     cart_share: float = Field(0.1, **_share, description="additions to the cart")
     return_share: float = Field(0.01, **_share, description="returns")

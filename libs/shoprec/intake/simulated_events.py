@@ -27,7 +27,8 @@ def _happened(spark: SparkSession, options: SimulatorOptions) -> DataFrame:
     """One row an event as it truly was: indices, day, prices. Each step may use the columns of the one before."""
     o, e, u, k = options, F.col("e"), F.col("u"), F.col("k")
     events = spark.range(o.users * o.events_per_user).withColumnRenamed("id", "e")
-    events = events.withColumn("u", F.floor(F.pow(o.draw("user", e), 1.5) * o.users))
+    user = F.floor(F.pow(o.draw("user", e), 1.5) * o.users)
+    events = events.withColumn("u", F.when(o.draw("heavy", e) < o.heavy_user_share, 0).otherwise(user))
     events = events.withColumn("is_staple", o.draw("is_staple", e) < o.repeat_share)
     turns = F.ceil(F.lit(o.days) / sim.period(o, u))
     on_rhythm = (o.index("phase", 7, u) + sim.period(o, u) * F.floor(o.draw("turn", e) * turns)) % o.days
@@ -40,7 +41,8 @@ def _happened(spark: SparkSession, options: SimulatorOptions) -> DataFrame:
     bargain = sim.price_sensitive(o, u) & (_price_paid(o, F.col("second")) < _price_paid(o, F.col("first")))
     follows_trend = o.draw("trend", e) < o.trend_share * F.col("day") / o.days
     item = (
-        F.when(F.col("is_staple"), sim.staple(o, u))
+        F.when(o.draw("common", e) < o.common_item_share, 0)
+        .when(F.col("is_staple"), sim.staple(o, u))
         .when(follows_trend, sim.rising(o, k))
         .when(bargain, F.col("second"))
         .otherwise(F.col("first"))
