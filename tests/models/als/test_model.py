@@ -135,12 +135,14 @@ def test_the_objective_is_as_low_as_an_own_solver_brings_it(fitting, others):
     assert found < values[0]
 
 
-@pytest.mark.parametrize("others", [{}, {"regularise_unobserved": True, "regularisation_exponent": 0.5}])
+# Vectors of 30 numbers are wider than there are users or items.
+@pytest.mark.parametrize("others", [{}, {"regularise_unobserved": True, "regularisation_exponent": 0.5}, {"rank": 30}])
 def test_the_users_are_at_the_exact_minimum_for_their_items(fitting, others):
     # A round ends with the users: given the items no other users do better.
     asked = config(iterations=1, **others)
     users, items = fitting.factors(asked)
-    assert users == pytest.approx(solve(items, observed(), asked), abs=1e-5)
+    # Sums of single precision, the longer the wider.
+    assert users == pytest.approx(solve(items, observed(), asked), abs=2.5e-6 * asked.rank)
 
 
 def test_one_seed_gives_one_result_whatever_the_order_of_rows(fitting, fitted):
