@@ -46,8 +46,8 @@ def test_what_spark_tells_goes_to_the_job_of_its_stage(tmp_path):
     (tmp_path / "app").write_text("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
     # The longest of als: 6 s in stage 2, half of whose tasks took 2 s or more; stage 1 is 1.5 s beside 0.1.
     assert _jobs._told_by_spark(tmp_path) == {
-        "als": {"shuffled_gib": 2.0, "slowest_task": 3.0},
-        "samples": {"shuffled_gib": 0.25, "slowest_task": 1.0},
+        "als": {"shuffled_gib": 2.0, "longest_task_s": 6.0, "slowest_task": 3.0},
+        "samples": {"shuffled_gib": 0.25, "longest_task_s": 0.9, "slowest_task": 1.0},
     }
 
 

@@ -62,20 +62,21 @@ def compare(name: str, about: str, usual: Sequence[float], jobs: Sequence[str] =
         save(name, _PACKAGES, {"sizes": found})
     figures = {"sizes": found, "growth": growth(found)}
     print(_told(found, figures["growth"]))
+    save(name, _PACKAGES, figures)
     if skew:
         figures["skewed"] = _at_size(sizes[-1], jobs, SKEW)
         for job, of in figures["skewed"].items():
             spent, plain = of["cpu_seconds"], found[sizes[-1]][job]["cpu_seconds"]
             print(f"{job:24} skewed: {spent / plain:.2f} times the CPU, slowest task {of['slowest_task']:.1f} medians")
-    save(name, _PACKAGES, figures)
+        save(name, _PACKAGES, figures)
 
 
 def _at_size(size: float, jobs: Sequence[str], more: Mapping[str, str] = MappingProxyType({})) -> Figures:
     """What each job took on a shop of ``size`` million events, all its dates together.
 
     :param more: variables of the shop
-    :return: by job: seconds, cpu_seconds, peak_rss_gib, shuffled_gib, slowest_task (see ``_told_by_spark``), dates,
-        rows_a_second (events known at the date)
+    :return: by job: seconds, cpu_seconds, peak_rss_gib, shuffled_gib, longest_task_s and slowest_task (see
+        ``_told_by_spark``), dates, rows_a_second (events known at the date)
     """
     events = round(EVENTS * size)
     shop = {
@@ -154,7 +155,7 @@ def _by_job(done: Iterable[Row], told: Mapping[str, Mapping[str, float]], known:
             "seconds": seconds,
             "cpu_seconds": sum(row["cpu_seconds"] for row in dates),
             "peak_rss_gib": max(row["peak_rss_gib"] for row in dates),
-            **told.get(job, {"shuffled_gib": 0.0, "slowest_task": 1.0}),
+            **told.get(job, {"shuffled_gib": 0.0, "longest_task_s": 0.0, "slowest_task": 1.0}),
             "dates": len(dates),
             "rows_a_second": known * len(dates) / seconds,
         }
@@ -174,8 +175,8 @@ def _with_all_before(graph: Mapping[str, JobEntry], jobs: Iterable[str]) -> dict
 def _told_by_spark(log: Path) -> dict[str, dict[str, float]]:
     """What Spark's event log says of each job, by the pool that the pipeline gives its threads (Delta alters labels).
 
-    :return: by job ``shuffled_gib``, written for shuffles, and ``slowest_task``, in medians of its stage: the worst of
-        stages that a task of ``LONG_TASK_S`` or more holds up (1: of none)
+    :return: by job ``shuffled_gib``, written for shuffles; ``longest_task_s``; and ``slowest_task``, in medians of its
+        stage: the worst of stages that a task of ``LONG_TASK_S`` or more holds up (1: of none, or it is alone there)
     """
     job_of: dict[int, str] = {}
     shuffled: dict[str, float] = defaultdict(float)
@@ -194,12 +195,13 @@ def _told_by_spark(log: Path) -> dict[str, dict[str, float]]:
                     shuffled[job_of.get(event["Stage ID"], "")] += written.get("Shuffle Bytes Written", 0) / 2**30
                     info = event["Task Info"]
                     seconds[event["Stage ID"]].append((info["Finish Time"] - info["Launch Time"]) / 1000)
-    slowest = dict.fromkeys(shuffled, 1.0)
+    told = {job: {"shuffled_gib": gib, "longest_task_s": 0.0, "slowest_task": 1.0} for job, gib in shuffled.items()}
     for stage, tasks in seconds.items():
-        if max(tasks) >= LONG_TASK_S:
-            job = job_of.get(stage, "")
-            slowest[job] = max(slowest[job], max(tasks) / statistics.median(tasks))
-    return {job: {"shuffled_gib": shuffled[job], "slowest_task": slowest[job]} for job in shuffled}
+        of, longest = told[job_of.get(stage, "")], max(tasks)
+        of["longest_task_s"] = max(of["longest_task_s"], longest)
+        if longest >= LONG_TASK_S:
+            of["slowest_task"] = max(of["slowest_task"], longest / max(statistics.median(tasks), 0.01))
+    return told
 
 
 if __name__ == "__main__":

@@ -144,6 +144,11 @@ def test_what_was_not_delivered_yet_is_not_there(spark: SparkSession) -> None:
     assert {r["_file"] for r in everything} <= set(file_names("transactions", OPTIONS))
 
 
+def test_a_shop_is_told_from_others_by_what_it_was_in_lakes_made_before() -> None:
+    assert SimulatorOptions().digest == 6221174214623882493
+    assert SimulatorOptions(heavy_user_share=0.1).digest != SimulatorOptions(common_item_share=0.1).digest
+
+
 def test_a_dataset_brings_the_files_that_are_new(spark: SparkSession) -> None:
     options = {"users": 20, "items": 16, "clusters": 4, "days": 28, "events_per_user": 20}
     dataset = Dataset(format="simulated", path="transactions", options=options)

@@ -80,6 +80,23 @@ def test_masks_let_through_what_is_for_all_and_for_the_users_own(spark, levels, 
     assert result == brute_force(spark, users, items, seen, 20, 8, may)
 
 
+def test_a_pairs_score_does_not_depend_on_who_shares_its_tile(spark):
+    draw = np.random.default_rng(4)
+    users, items = (draw.normal(size=(count, 24)).astype(np.float32) for count in (70, 1_030))
+    items[[3, 400, 1_025, 1_029]] = items[7]
+    rows = {"every": (users, items, {}), "few users": (users[:3], items, {}), "few items": (users, items[:9], {})}
+    rows["masked"] = users, items, {"mask": {0: 1, 1: 2, 5: 2}, "masks": {n: [n % 3] for n in range(1_030)}}
+    scores = {}
+    for name, (some, of, masks) in rows.items():
+        made = top_k(*tables(spark, some, of, {}, **masks), 2_000).collect()
+        scores[name] = {(row["user_id"], row["item_idx"]): row["score"] for row in made}
+    for name, found in scores.items():
+        assert found == {pair: scores["every"][pair] for pair in found}, name
+    assert len(scores["masked"]) == 2 * 343 + 343  # users 0, 1 and 5: the others have no mask, and no item is for all
+    for user in range(70):
+        assert len({scores["every"][f"u{user}", item] for item in (3, 7, 400, 1_025, 1_029)}) == 1
+
+
 def test_a_mask_that_lets_nothing_through_gives_no_list(spark):
     users, items = np.ones((2, 2), np.float32), np.ones((4, 2), np.float32)
     result = found(top_k(*tables(spark, users, items, {0: [1]}, {0: 5, 1: 6}, {n: [6] for n in range(4)}), 3, 2))

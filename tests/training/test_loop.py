@@ -74,6 +74,33 @@ def test_gradients_are_those_of_the_weighted_mean():
     assert task.offsets.grad.to_dense().squeeze(1).tolist() == pytest.approx(expected, rel=1e-5)
 
 
+class Told(Alone):
+    """One rank that writes down when a sum is begun, and when it is waited for."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def reduce(self, *tensors):
+        self.said.append("begun")
+        sums = super().reduce(*tensors)
+        return lambda: (self.said.append("waited for"), sums())[1]
+
+
+def test_the_next_batch_is_made_while_ranks_wait_for_each_other(tmp_path):
+    said = []
+
+    class Watched(Line):
+        def batch(self, rows, step):
+            said.append(step)
+            return super().batch(rows, step)
+
+    config = TrainingConfig(lanes=2, batch=4, epochs=2)
+    train(Watched(), Lanes(ROWS, 2, 4), config, Told(said), Checkpoints(Folder(str(tmp_path)), 2), 1, [].append)
+    steps = [[step, "begun", step + 1, "waited for"] for step in range(4)]
+    first = [steps[0][0], *(what for one in steps for what in one[1:]), "begun", "waited for"]
+    assert said == first + [what + 5 if isinstance(what, int) else what for what in first]
+
+
 def test_it_learns(tmp_path):
     task = Line()
     history = run(task, tmp_path, epochs=60, patience=60, table_rate=0.5)

@@ -79,7 +79,9 @@ class SimulatorOptions(Settings):
     @property
     def digest(self) -> int:
         """A positive long that tells this shop from any other; how much of it was delivered does not matter."""
-        told = self.model_dump_json(exclude={"delivered_days"})
+        # Of a shop without them it is what it was before there were such shares.
+        none = {name for name in ("heavy_user_share", "common_item_share") if not getattr(self, name)}
+        told = self.model_dump_json(exclude={"delivered_days"} | none)
         return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big") >> 1
 
     def draw(self, what: str, *of: Column) -> Column:

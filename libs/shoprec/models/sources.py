@@ -35,7 +35,7 @@ class Source(Settings):
     new: int = Field(60, ge=0, le=10_000, description="items that the user never bought, for each user")
     bought: int = Field(40, ge=0, le=10_000, description="items that the user bought before, for each user")
     home_market: bool = Field(
-        False, description="of embeddings: whether to leave out what sells in other markets than the user's alone"
+        False, description="of embeddings: whether to leave out what was ever sold, but never in the user's home market"
     )
     options: dict[str, Any] = Field({}, description="settings of a list's or neighbours' model, by its config.py")
 
@@ -65,7 +65,8 @@ class CandidatesConfig(Settings):
 
     sources: dict[str, Source] = Field(
         {name: Source(**KNOWN[name]) for name in SOURCES},
-        description="names, e.g. [als, popular], or name: {kind, of, new, bought, options}; unsaid values as they come",
+        description="names, e.g. [als, popular], or name: {kind, of, new, bought, home_market, options}; unsaid values "
+        "as they come",
         min_length=1,
     )
 

@@ -7,6 +7,7 @@ vectors reach the tasks through a shuffle, one copy for each task, never through
 some users alone, a task goes through its users mask by mask, and multiplies by what each mask lets through.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 
@@ -28,6 +29,9 @@ USERS_PER_TASK = 16_384
 LEAST_USERS_PER_TASK = 4_096
 #: Rows and columns of a tile of scores: 2 MiB, which stays in a core's cache.
 TILE_USERS, TILE_ITEMS = 512, 1_024
+#: Rows and columns that are multiplied at least, some of them zeros: for smaller products OpenBLAS adds up in another
+#: order, and a pair's score would depend on who shares its tile. Twice and four times what was seen to be needed.
+LEAST_ROWS, LEAST_COLUMNS = 64, 256
 
 _USER, _ITEM = 0, 1
 _MASKS = "array<bigint>"
@@ -102,8 +106,10 @@ def _search(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterato
         let_through = _by_mask(rows, {group.mask for group in groups})
         for start in range(0, len(numbers), TILE_ITEMS):
             tile = slice(start, start + TILE_ITEMS)
-            for group in groups:
-                group.score(*_some(let_through[group.mask][tile], numbers[tile], hashes[tile], vectors[tile]))
+            for mask, of_mask in itertools.groupby(groups, key=lambda group: group.mask):
+                offered = _some(let_through[mask][tile], numbers[tile], hashes[tile], vectors[tile])
+                for group in of_mask if len(offered[0]) else ():
+                    group.score(*offered)
     for group in groups or []:
         yield group.result()
 
@@ -126,11 +132,13 @@ def _by_mask(items: pa.RecordBatch, masks: Iterable[int | None]) -> dict[int | N
     if for_all.all():
         return dict.fromkeys(masks, for_all)
     lengths, values = arrow.lists(items, "masks")
-    rows, made = np.repeat(np.arange(len(lengths)), lengths), {}
+    order, made = np.argsort(values, kind="stable"), {}
+    values, rows = values[order], np.repeat(np.arange(len(lengths)), lengths)[order]
     for mask in masks:
         made[mask] = for_all.copy()
         if mask is not None:
-            made[mask][rows[values == mask]] = True
+            first, last = np.searchsorted(values, mask), np.searchsorted(values, mask, side="right")
+            made[mask][rows[first:last]] = True
     return made
 
 
@@ -139,13 +147,18 @@ def _some(chosen: npt.NDArray[np.bool_], *columns: np.ndarray) -> tuple[np.ndarr
     return columns if chosen.all() else tuple(column[chosen] for column in columns)
 
 
+def _at_least(rows: int, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The vectors, and below them zeros where they are fewer."""
+    return vectors if len(vectors) >= rows else np.pad(vectors, ((0, rows - len(vectors)), (0, 0)))
+
+
 class _Group:
     """Up to ``TILE_USERS`` users of a task and of one mask, with the best of what they have been offered."""
 
     def __init__(self, users: pa.Table, mask: int | None, new: int, bought: int) -> None:
         self.mask = mask
         self.ids = arrow.column(users, "user_id")
-        self.vectors = arrow.matrix(users, "vector", "users")
+        self.vectors = _at_least(LEAST_ROWS, arrow.matrix(users, "vector", "users"))
         hashes = arrow.numbers(users, "hash")
         lengths, seen = arrow.lists(users, "seen")
         order = np.argsort(seen, kind="stable")
@@ -154,10 +167,8 @@ class _Group:
         self.new, self.bought = Best(hashes, new), Best(hashes, bought, lengths)
 
     def score(self, numbers: np.ndarray, hashes: Hashes, vectors: np.ndarray) -> None:
-        """Offer one tile of items, sorted by number; it may be empty."""
-        if not len(numbers):
-            return
-        scores = self.vectors @ vectors.T
+        """Offer one tile of items, sorted by number."""
+        scores = (self.vectors @ _at_least(LEAST_COLUMNS, vectors).T)[: len(self.ids), : len(numbers)]
         rows, columns = self._seen_in(numbers)
         self.bought.offer(rows, numbers[columns], scores[rows, columns], hashes[columns])
         scores[rows, columns] = -np.inf

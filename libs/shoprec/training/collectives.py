@@ -26,7 +26,8 @@ class Collectives(Protocol):
         """Begin on the sum of each over all ranks; what is returned waits for them, and gives them.
 
         They are equal in every bit on each rank; sparse (COO) for a sparse tensor, then coalesced. Ranks wait for each
-        other as often as for one tensor, however many there are.
+        other as often as for one tensor, however many there are. Until the sums are there, the tensors stay as they
+        are, and nothing else of these begins.
         """
         ...
 
@@ -81,8 +82,10 @@ def in_one(sparse: torch.Tensor) -> torch.Tensor:
     return torch.cat([as_values, values], dim=1)
 
 
-def stack_sparse(pieces: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """The sum of the ranks' sparse tensors, from what ``in_one`` made of each, one below the other in order of rank."""
-    width = like.shape[1]
-    numbers, values = pieces[:, :-width].contiguous().view(torch.int64).view(1, -1), pieces[:, -width:]
-    return torch.sparse_coo_tensor(numbers, values, like.shape, check_invariants=False).coalesce()
+def stack_sparse(pieces: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """The sum of the ranks' sparse tensors of this shape, from what ``in_one`` made of each, one below the other in
+    order of rank."""
+    # Both in pieces of their own: of one row a slice counts as such, and could not be seen as other numbers.
+    numbers, values = (part.reshape(-1) for part in pieces.tensor_split([-shape[1]], dim=1))
+    indices, values = numbers.view(torch.int64).view(1, -1), values.view(len(pieces), shape[1])
+    return torch.sparse_coo_tensor(indices, values, shape, check_invariants=False).coalesce()

@@ -44,8 +44,8 @@ def _begin(tensor: torch.Tensor, name: str) -> Callable[[], torch.Tensor]:
     if not tensor.is_sparse:
         total = hvd.allreduce_async(tensor, op=hvd.Sum, name=name)
         return lambda: _done(total)
-    pieces = hvd.allgather_async(in_one(tensor.coalesce()), name=name)
-    return lambda: stack_sparse(_done(pieces), tensor)
+    pieces, shape = hvd.allgather_async(in_one(tensor.coalesce()), name=name), tensor.shape
+    return lambda: stack_sparse(_done(pieces), shape)
 
 
 def _done(handle: int) -> torch.Tensor:

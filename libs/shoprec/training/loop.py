@@ -153,6 +153,7 @@ def _epoch(
         exchanged = exchange(task, loss.detach(), weight, collectives)
         batch = next(batches, None)  # is made while the ranks wait for each other
         totals += exchanged()
+        del exchanged  # holds all that was exchanged
         optimisers.step(step / (config.epochs * lanes.steps))
         often({"kind": "step", "epoch": epoch, "step": step - first + 1, "steps": lanes.steps})
     loss_sum, weight_sum = totals.tolist()

@@ -61,8 +61,8 @@ class TorchCollectives:
 def _begin(own: torch.Tensor, lengths: Iterator[list[int]]) -> Callable[[], torch.Tensor]:
     """Start on one sum; the function that is returned waits for it. A sparse tensor takes the next ``lengths``."""
     if own.is_sparse:
-        pieces = _gather(in_one(own), next(lengths))
-        return lambda: stack_sparse(torch.cat(pieces()), own)
+        pieces, shape = _gather(in_one(own), next(lengths)), own.shape
+        return lambda: stack_sparse(torch.cat(pieces()), shape)
     work = dist.all_reduce(own, async_op=True)
 
     def summed() -> torch.Tensor:

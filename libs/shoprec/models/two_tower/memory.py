@@ -7,8 +7,8 @@ from shoprec.training.reader import Snapshot
 
 #: What makes a rank smaller.
 ADVICE = (
-    "set ranks or hosts (samples, users), width, most_words or user_buckets (tables), batch or negatives (step), "
-    "recent (users), or rank_memory_gib where more is allowed"
+    "set ranks or hosts (samples, users), width, most_words or user_buckets (tables), batch or negatives (step and "
+    "exchange), recent (users), or rank_memory_gib where more is allowed"
 )
 
 
@@ -23,6 +23,9 @@ def bytes_needed(snapshot: Snapshot, columns: Columns, config: TwoTowerConfig, r
     # A step's logits, their exponentials and gradients; each sample's and negative's features and embeddings.
     step = 4 * (4 * own_batch * config.negatives + own_batch * (2 * user // 4 + 8 * width + 2 * config.hidden))
     step += 4 * (own_batch + config.negatives) * (2 * shape.text_width + (len(columns.item_words) + 8) * width)
+    # What a step exchanges: the rows of both tables that it touched, with those of all ranks, and once more added up.
+    touched = min((own_batch + config.negatives) * (1 + len(columns.item_words)), shape.item_rows)
+    touched += min(own_batch * max(len(columns.user_words), 1), shape.user_word_rows)
     return {
         "process": PROCESS,
         # Users, items and weights, and the order of an epoch while it is drawn.
@@ -32,4 +35,5 @@ def bytes_needed(snapshot: Snapshot, columns: Columns, config: TwoTowerConfig, r
         # Parameters and row-wise state; once more while a checkpoint is written.
         "tables": 2 * 4 * rows * (width + 1),
         "step": step,
+        "exchange": 4 * (1 + 2 * ranks) * touched * (width + 2) if ranks > 1 else 0,
     }
