@@ -56,15 +56,13 @@ def for_users(market_lists: DataFrame, users: DataFrame, new: int, bought: int) 
     :param users: user_id, market, seen array<int>
     :return: user_id, item_idx, score
     """
-    entry = F.struct((-F.col("score")).alias("minus"), "item_idx")
-    packed = market_lists.groupBy("market").agg(F.array_sort(F.collect_list(entry)).alias("entries"))
-    scores = F.col("entries")["minus"]
-    from_behind = F.transform(scores, lambda score: F.array_position(F.reverse(scores), score))
-    packed = packed.select(
-        "market",
-        F.col("entries")["item_idx"].alias("list"),
-        # For each place the last one of equal score, counted from 1.
-        F.transform(from_behind, lambda place: F.size("entries") + 1 - place.cast("int")).alias("last_equal"),
+    better = Window.partitionBy("market").orderBy(F.desc("score"))
+    # For each place the last one of equal score, counted from 1.
+    last_equal = F.count(F.lit(1)).over(better.rangeBetween(Window.unboundedPreceding, Window.currentRow))
+    entry = F.struct((-F.col("score")).alias("minus"), "item_idx", last_equal.cast("int").alias("last_equal"))
+    packed = market_lists.select("market", entry.alias("entry")).groupBy("market")
+    packed = packed.agg(F.array_sort(F.collect_list("entry")).alias("entries")).select(
+        "market", F.col("entries")["item_idx"].alias("list"), F.col("entries")["last_equal"].alias("last_equal")
     )
     seen = F.coalesce("seen", F.array().cast("array<int>"))
     shares = F.concat(
