@@ -13,11 +13,11 @@ from shoprec.reuse import reused
 
 def run(job: JobContext) -> None:
     """Describe the items of the catalogue, and those sold that it lacks."""
-    items = valid_at(job.read(ITEMS), job.as_of, ("item_id",))
+    catalogue = valid_at(job.read(ITEMS), job.as_of, ("item_id",))
     prices = valid_at(job.read(PRICES), job.as_of, ("item_id", "market"))
     promotions = job.read(PROMOTIONS)
     lines = known_lines(job.read(INTERACTIONS), job.as_of)
-    with reused(basket_items(lines)) as bought, reused(item_pairs(bought)) as pairs:
+    with reused(catalogue) as items, reused(basket_items(lines)) as bought, reused(item_pairs(bought)) as pairs:
         features = item_features(bought, pairs, items, prices, promotions, job.as_of, job.settings)
         job.write(features, ITEM_FEATURES)
 
