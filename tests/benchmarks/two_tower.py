@@ -94,13 +94,14 @@ def side_by_side(snapshot: Folder) -> float:
 
 def loading(folder: Folder) -> float:
     """Rows a second of the samples, from the snapshot into tensors, in one process."""
-    snapshot, rows = Snapshot(folder), 0
+    kinds = {"user_idx": np.int64, "item_idx": np.int64, "weight": np.float32}
+    pieces: dict[str, list[np.ndarray]] = {name: [] for name in kinds}
     began = time.perf_counter()
-    for batch in snapshot.batches("samples"):
-        for name, kind in (("user_idx", np.int64), ("item_idx", np.int64), ("weight", np.float32)):
-            torch.from_numpy(column(batch, name, kind))
-        rows += batch.num_rows
-    return rows / (time.perf_counter() - began)
+    for batch in Snapshot(folder).batches("samples"):
+        for name, kind in kinds.items():
+            pieces[name].append(column(batch, name, kind))
+    tensors = [torch.from_numpy(np.concatenate(arrays)) for arrays in pieces.values()]
+    return len(tensors[0]) / (time.perf_counter() - began)
 
 
 def main() -> None:
