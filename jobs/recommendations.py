@@ -75,9 +75,10 @@ def _pair_rows(
     settings, day = job.settings, job.as_of - timedelta(days=period * job.horizon)
     candidates = job.read(CANDIDATES, as_of=day, source=list(settings.sources)).where(users)
     vectors = (job.read(table, as_of=day) for table in (USER_EMBEDDINGS, ITEM_EMBEDDINGS))
-    matched = matches(candidates, *vectors, matched_by(settings.sources))
+    count = job.read(USER_INDEX, as_of=day).where(users).count()
+    matched = matches(candidates, *vectors, matched_by(settings.sources), count)
     known = bought(told.where(users), period * job.horizon, settings.half_life_days)
-    paired = pairs(candidates, matched, known, odds, settings.sources)
+    paired = pairs(candidates, matched, known, odds, settings.sources, count)
     tables = (job.read(table, as_of=day) for table in (USER_INDEX, USER_PROFILES, ITEM_FEATURES))
     return pair_rows(paired, *tables, facts.where(F.col("period") == period))
 

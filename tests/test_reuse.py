@@ -27,6 +27,8 @@ def test_rows_of_equal_values_come_into_one_part(spark):
     rows = dealt(spark.range(100).selectExpr("id % 7 AS key"), "key")
     assert rows.rdd.getNumPartitions() == 2  # what the tests' session has
     assert rows.selectExpr("key", "spark_partition_id() AS part").distinct().count() == 7
+    assert dealt(spark.range(100), "id", least=1).rdd.getNumPartitions() == 2
+    assert dealt(spark.range(100), "id", least=9).rdd.getNumPartitions() == 9
 
 
 @pytest.mark.parametrize(("told", "parts"), [("8", 8), ("auto", 200)])

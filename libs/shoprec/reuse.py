@@ -24,9 +24,10 @@ def shuffle_parts(spark: SparkSession) -> int:
     return int(told) if told.isdecimal() else _PARTS
 
 
-def dealt(rows: DataFrame, *by: str) -> DataFrame:
-    """``rows`` in as many parts as a shuffle makes, however little they hold; those of equal values in one."""
-    return rows.repartition(shuffle_parts(rows.sparkSession), *by)
+def dealt(rows: DataFrame, *by: str, least: int = 1) -> DataFrame:
+    """``rows`` in as many parts as a shuffle makes, however little they hold, or ``least``, where these are more; those
+    of equal values in one."""
+    return rows.repartition(max(least, shuffle_parts(rows.sparkSession)), *by)
 
 
 @contextlib.contextmanager

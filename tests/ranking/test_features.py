@@ -61,7 +61,7 @@ def made_of(tables: tuple, interactions: DataFrame) -> DataFrame:
     candidates, index, profiles, items = tables
     matched = candidates.select("user_id", "item_id", F.lit(0.5).cast("float").alias("match_als")).distinct()
     odds = candidates.select("user_id", "item_id", F.lit(0.75).alias("odds")).where("item_id = 'bread'").distinct()
-    paired = pairs(candidates, matched, bought(histories(interactions, DAY), 0, 60.0), odds, SOURCES)
+    paired = pairs(candidates, matched, bought(histories(interactions, DAY), 0, 60.0), odds, SOURCES, 3)
     facts = items.select("item_id", *(F.lit(0.5).alias(name) for name in FACT_COLUMNS)).where("item_id <> 'jam'")
     rows = pair_rows(paired, index, profiles, items, facts)
     return features(rows, SOURCES)

@@ -26,7 +26,7 @@ def made(spark: SparkSession) -> dict[tuple[str, str], dict]:
     odds = spark.createDataFrame(
         [("u", "bread", -0.5), ("u", "milk", 0.2)], "user_id string, item_id string, odds double"
     )
-    rows = pairs(candidates, matched, bought, odds, ("als", "buy_again")).collect()
+    rows = pairs(candidates, matched, bought, odds, ("als", "buy_again"), 3).collect()
     assert len(rows) == 4
     return {(row["user_id"], row["item_id"]): row.asDict() for row in rows}
 

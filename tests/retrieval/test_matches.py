@@ -27,13 +27,14 @@ def drawn(kind: str, count: int, seed: int) -> dict[str, dict[str, np.ndarray]]:
 
 def test_every_pair_has_each_models_dot_product_once(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over several tasks; what a model has no vector of, and an item that none knows, is null."""
-    monkeypatch.setattr(module, "_tasks", lambda pairs: 3)
+    monkeypatch.setattr(module, "USERS_PER_TASK", 3)
     users, items = drawn("u", 7, 1), drawn("i", 9, 2)
     pairs = sorted(
         {(f"u{u}", f"i{i}") for u in range(7) for i in range(9) if (u + i) % 3} | {("u1", "unheard"), ("ux", "i1")}
     )
     told = spark.createDataFrame([*pairs, *pairs[:20]], "user_id string, item_id string")
-    rows = matches(told, vectors(spark, "user", users), vectors(spark, "item", items), tuple(WIDTHS)).collect()
+    known = vectors(spark, "user", users), vectors(spark, "item", items)
+    rows = matches(told, *known, tuple(WIDTHS), 8).collect()
     assert sorted((row["user_id"], row["item_id"]) for row in rows) == pairs
     nulls = 0
     for row in rows:
@@ -51,7 +52,7 @@ def test_a_model_without_vectors_says_nothing(spark: SparkSession) -> None:
     told = spark.createDataFrame([("u1", "i1")], "user_id string, item_id string")
     users, items = (vectors(spark, kind, drawn(kind[0], 3, 3)) for kind in ("user", "item"))
     none = users.where("model = 'x'"), items.where("model = 'x'")
-    assert [row.asDict() for row in matches(told, *none, ("als",)).collect()] == [
+    assert [row.asDict() for row in matches(told, *none, ("als",), 1).collect()] == [
         {"user_id": "u1", "item_id": "i1", "match_als": None}
     ]
 
@@ -59,7 +60,7 @@ def test_a_model_without_vectors_says_nothing(spark: SparkSession) -> None:
 def test_without_models_the_pairs_are_left(spark: SparkSession) -> None:
     told = spark.createDataFrame([("u1", "i1"), ("u1", "i1")], "user_id string, item_id string")
     nothing = vectors(spark, "user", {"als": {"u1": np.ones(2)}}), vectors(spark, "item", {"als": {"i1": np.ones(2)}})
-    assert [tuple(row) for row in matches(told, *nothing, ()).collect()] == [("u1", "i1")]
+    assert [tuple(row) for row in matches(told, *nothing, (), 1).collect()] == [("u1", "i1")]
 
 
 def test_many_pairs_are_multiplied_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +78,7 @@ def test_what_is_not_finite_is_refused(spark: SparkSession) -> None:
     users = vectors(spark, "user", {"als": {"u1": np.array([1.0, np.nan])}})
     items = vectors(spark, "item", {"als": {"i1": np.ones(2)}})
     with pytest.raises(PythonException, match="vectors of users hold non-finite numbers in 1 of 1 rows"):
-        matches(told, users, items, ("als",)).collect()
+        matches(told, users, items, ("als",), 1).collect()
 
 
 def test_widths_that_differ_are_named(spark: SparkSession) -> None:
@@ -85,4 +86,4 @@ def test_widths_that_differ_are_named(spark: SparkSession) -> None:
     users = vectors(spark, "user", {"als": {"u1": np.ones(2)}})
     items = vectors(spark, "item", {"als": {"i1": np.ones(3)}})
     with pytest.raises(PythonException, match="vectors of als are 2 wide for users, 3 for items"):
-        matches(told, users, items, ("als",)).collect()
+        matches(told, users, items, ("als",), 1).collect()

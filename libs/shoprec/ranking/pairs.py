@@ -4,6 +4,7 @@ Candidates, matches, purchases and odds are laid under one another, brought toge
 so no fan-out.
 """
 
+import math
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
@@ -16,17 +17,21 @@ from shoprec.reuse import dealt
 _NONE = ("pair_days", "pair_decayed", "units", "paid")
 
 
+#: Users whose pairs lie in one part: at 600 a user some 1.2 million, which are sorted without going to disk.
+USERS_PER_PART = 2_048
+
+
 def pairs(
-    candidates: DataFrame, matched: DataFrame, bought: DataFrame, odds: DataFrame, sources: Sequence[str]
+    candidates: DataFrame, matched: DataFrame, bought: DataFrame, odds: DataFrame, sources: Sequence[str], users: int
 ) -> DataFrame:
     """One row a pair of user and item that is a candidate or was bought.
 
     ``candidates``: source, user_id, item_id, score, rank; ``matched``: user_id, item_id of every candidate and
     ``match_<model>``; ``bought`` as of ``ranking.histories``; ``odds``: user_id, item_id, odds of what the ranker of
-    known items has scored. Gives proposals (how many sources proposed it; 0: not a candidate); for each source
-    ``score_<source>`` (the source's own) and ``rank_<source>``, null where it did not propose the item;
-    ``match_<model>``, null for what is not a candidate; pair_odds, null for what was not scored; and what ``bought``
-    says: 0 days, units and money, and ages of null, where it says nothing.
+    known items has scored; ``users``: how many there are, about. Gives proposals (how many sources proposed it; 0: not
+    a candidate); for each source ``score_<source>`` (the source's own) and ``rank_<source>``, null where it did not
+    propose the item; ``match_<model>``, null for what is not a candidate; pair_odds, null for what was not scored; and
+    what ``bought`` says: 0 days, units and money, and ages of null, where it says nothing.
     """
     proposed = candidates.where(F.col("source").isin(list(sources)))
     both = proposed.select("user_id", "item_id", "source", "score", "rank")
@@ -41,7 +46,7 @@ def pairs(
     # Numbers alone are aggregated: a string among them would turn hashing into sorting.
     # Left to itself, Spark would make few parts of rows that are narrow here and grow wide later.
     grouped = (
-        dealt(both, "user_id")
+        dealt(both, "user_id", least=math.ceil(users / USERS_PER_PART))
         .groupBy("user_id", "item_id")
         .agg(
             F.count("source").alias("proposals"),

@@ -27,12 +27,13 @@ LEAST_USERS_PER_TASK = 512
 _AT_ONCE = 65_536
 
 
-def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequence[str]) -> DataFrame:
+def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequence[str], of_users: int) -> DataFrame:
     """The dot product of each pair by each model.
 
     :param pairs: user_id, item_id; a pair may stand more than once
     :param users: model, user_id, vector array<float>
     :param items: model, item_id, vector array<float>; as wide as the model's users
+    :param of_users: how many users the pairs are of, about
     :return: user_id, item_id, ``match_<model>`` float for each of ``models``: one row a pair; null where the model has
         no vector of the user or of the item
     :raises ValueError: within the Spark job, when a vector is not finite or widths differ
@@ -40,7 +41,7 @@ def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequen
     if not models:
         return pairs.select("user_id", "item_id").distinct()
     wanted = pairs.groupBy("user_id").agg(F.collect_set("item_id").alias("items"))
-    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(_tasks(pairs))).alias("task")
+    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(_tasks(pairs, of_users))).alias("task")
     own = wanted.join(_by_model(users, "user_id", models), on="user_id", how="left").withColumn("task", task)
     needed = pairs.select(task, "item_id").distinct()
     sent = needed.join(_by_model(items, "item_id", models), on="item_id", how="inner")
@@ -52,8 +53,7 @@ def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequen
     )
 
 
-def _tasks(pairs: DataFrame) -> int:
-    users = pairs.agg(F.approx_count_distinct("user_id")).first()[0]
+def _tasks(pairs: DataFrame, users: int) -> int:
     parallel = shuffle_parts(pairs.sparkSession)
     return max(1, min(parallel, users // LEAST_USERS_PER_TASK), math.ceil(users / USERS_PER_TASK))
 

@@ -44,8 +44,17 @@ def _begin(tensor: torch.Tensor, name: str) -> Callable[[], torch.Tensor]:
     if not tensor.is_sparse:
         total = hvd.allreduce_async(tensor, op=hvd.Sum, name=name)
         return lambda: _done(total)
-    pieces, shape = hvd.allgather_async(in_one(tensor.coalesce()), name=name), tensor.shape
+    pieces, shape = hvd.allgather_async(_evenly(in_one(tensor.coalesce())), name=name), tensor.shape
     return lambda: stack_sparse(_done(pieces), shape)
+
+
+def _evenly(rows: torch.Tensor) -> torch.Tensor:
+    """The rows, and below them up to an eighth as many of zeros, which add nothing to the table's first row.
+
+    So their number seldom changes from step to step: on an operation of another shape Horovod's ranks agree anew.
+    """
+    unit = 1 << max(0, len(rows).bit_length() - 3)
+    return torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % unit))
 
 
 def _done(handle: int) -> torch.Tensor:
