@@ -52,7 +52,7 @@ def compare(name: str, about: str, usual: Sequence[float], jobs: Sequence[str] =
     :param skew: run the largest size once more, with one user and one item that have a good part of all events
     """
     asked = argparse.ArgumentParser(prog=name, description=about.partition("\n")[0])
-    asked.add_argument("--sizes", type=float, nargs="+", default=usual, help="million events (default: %(default)s)")
+    asked.add_argument("--sizes", type=float, nargs="+", default=usual, help="times 1.25 million events: %(default)s")
     sizes = sorted(set(asked.parse_args().sizes))
     if len(sizes) < 3:
         asked.error("growth shows at three sizes or more")
@@ -72,7 +72,7 @@ def compare(name: str, about: str, usual: Sequence[float], jobs: Sequence[str] =
 
 
 def _at_size(size: float, jobs: Sequence[str], more: Mapping[str, str] = MappingProxyType({})) -> Figures:
-    """What each job took on a shop of ``size`` million events, all its dates together.
+    """What each job took on a shop of ``size`` times ``EVENTS`` events, all its dates together.
 
     :param more: variables of the shop
     :return: by job: seconds, cpu_seconds, peak_rss_gib, shuffled_gib, longest_task_s and slowest_task (see

@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 from scipy import sparse
 
 from shoprec import arrow
-from shoprec.retrieval.top_k import TILE_ITEMS, TILE_USERS, top_k
+from shoprec.retrieval.top_k import TILE_ITEMS, TILE_USERS, top_k, unmasked
 from shoprec.usage import measured
 from tests.benchmarks._figures import save, session, spread
 
@@ -98,12 +98,7 @@ class Ours:
         users, items = (self.spark.read.parquet(str(self.folder / kind)) for kind in ("users", "items"))
         if not seen:
             users = users.withColumn("seen", F.lit(None).cast("array<int>"))
-        none = F.lit(None)
-        users, items = (
-            users.withColumn("mask", none.cast("bigint")),
-            items.withColumn("masks", none.cast("array<bigint>")),
-        )
-        return top_k(users, items, k)
+        return top_k(*unmasked(users, items), k)
 
     def lists(self, k: int, users: Sequence[int], *, seen: bool) -> Lists:
         """Those of some users."""

@@ -23,7 +23,7 @@ from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemKnnConfig
 from shoprec.retrieval.inputs import Inputs
 from shoprec.retrieval.lists import ranked
-from shoprec.retrieval.top_k import top_k
+from shoprec.retrieval.top_k import top_k, unmasked
 from shoprec.settings import Settings, nearest
 
 
@@ -125,17 +125,11 @@ def _proposed(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFr
         users, items = drawn.embeddings(of)
         users = users.select("user_id", "vector").join(inputs.users, on="user_id", how="inner")
         items = items.select("item_id", "vector").join(inputs.offered, on="item_id", how="inner")
-        masked = _by_market(users, items, inputs) if source.home_market else _unmasked(users, items)
+        masked = _by_market(users, items, inputs) if source.home_market else unmasked(users, items)
         return top_k(*masked, source.new, source.bought)
     if source.kind == "neighbours":
         return item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
     return _folder(of).propose(inputs, config, source.new, source.bought)
-
-
-def _unmasked(users: DataFrame, items: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Every item for every user."""
-    none = F.lit(None)
-    return users.withColumn("mask", none.cast("bigint")), items.withColumn("masks", none.cast("array<bigint>"))
 
 
 def _by_market(users: DataFrame, items: DataFrame, inputs: Inputs) -> tuple[DataFrame, DataFrame]:

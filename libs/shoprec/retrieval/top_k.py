@@ -81,6 +81,12 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
     return stream.drop("task").mapInArrow(search, _RESULT)
 
 
+def unmasked(users: DataFrame, items: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Users and items with the masks by which every item is for every user."""
+    none = F.lit(None)
+    return users.withColumn("mask", none.cast("bigint")), items.withColumn("masks", none.cast(_MASKS))
+
+
 def _tasks(users: DataFrame) -> int:
     count = users.count()
     parallel = shuffle_parts(users.sparkSession)
