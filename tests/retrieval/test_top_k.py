@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from pyspark.errors import PySparkException
-from pyspark.sql import functions as F
 
 from shoprec.retrieval import top_k as module
 from shoprec.retrieval.ties import id_hash, tie_hashes
@@ -119,7 +118,7 @@ def test_many_tiles_and_groups_change_nothing(spark, monkeypatch):
     rows = tables(spark, users.astype(np.float32), items.astype(np.float32), {1: [0, 999], 2: list(range(0, 1000, 2))})
     whole = found(top_k(*rows, 30, 10))
     stream = module._search
-    batches = list(_stream(*rows))
+    batches = module._rows(*rows, 1).toArrow().combine_chunks().to_batches(max_chunksize=90)  # mix users and items
     monkeypatch.setattr(module, "TILE_USERS", 16)
     monkeypatch.setattr(module, "TILE_ITEMS", 64)
     tables_out = [batch.to_pylist() for batch in stream(batches, 30, 10)]
@@ -128,33 +127,6 @@ def test_many_tiles_and_groups_change_nothing(spark, monkeypatch):
         for row in part:
             assert (row["item_idx"], row["score"]) in whole[row["user_id"]]
     assert sum(map(len, tables_out)) == sum(map(len, whole.values()))
-
-
-def _stream(users, items):
-    """What a task receives, in batches of 90 rows that mix users and items."""
-    columns = ["kind", "user_id", "item_idx", "hash", "vector", "seen", "mask", "masks"]
-    user_rows = users.select(
-        F.lit(0).alias("kind"),
-        "user_id",
-        F.lit(0).alias("item_idx"),
-        id_hash("user_id").alias("hash"),
-        "vector",
-        "seen",
-        "mask",
-        F.lit(None).cast("array<bigint>").alias("masks"),
-    )
-    item_rows = items.select(
-        F.lit(1).alias("kind"),
-        F.lit("").alias("user_id"),
-        "item_idx",
-        id_hash("item_id").alias("hash"),
-        "vector",
-        F.lit(None).cast("array<int>").alias("seen"),
-        F.lit(None).cast("bigint").alias("mask"),
-        "masks",
-    )
-    table = user_rows.union(item_rows).orderBy("kind", "item_idx", "user_id").select(*columns).toArrow()
-    return table.combine_chunks().to_batches(max_chunksize=90)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

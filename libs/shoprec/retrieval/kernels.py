@@ -18,6 +18,9 @@ from shoprec.retrieval import ties
 #: Below them no score is finite.
 _LEAST, _LEAST_SINGLE = np.finfo(np.float64).min, np.finfo(np.float32).min
 
+#: Scores that are compared with the root at once, as few reach it: so many that the processor takes several at a time.
+_STRETCH = 64
+
 _compiled, _helper = kernel(fastmath=False, uses=(ties.mixed,)), inlined(fastmath=False)
 _mixed = _helper(ties.mixed)
 
@@ -33,8 +36,12 @@ def _sink(score_K, tie_K, item_K, count, score, tie, item):  # noqa: ANN001, ANN
     at, child = 0, 1
     while child < count:
         after = child + 1
-        if after < count and _worse(score_K[after], tie_K[after], score_K[child], tie_K[child]):
-            child = after
+        if after < count:
+            # Added, not branched on: which of two children is worse cannot be foreseen.
+            if score_K[after] == score_K[child]:
+                child += np.int64(tie_K[after] > tie_K[child])
+            else:
+                child += np.int64(score_K[after] < score_K[child])
         if not _worse(score_K[child], tie_K[child], score, tie):
             break
         score_K[at], tie_K[at], item_K[at] = score_K[child], tie_K[child], item_K[child]
@@ -82,6 +89,28 @@ def offer(row_E, item_E, score_E, hash_E, row_hash_R, heaps):  # noqa: ANN001, A
             count_R[row] = _add(score_K, tie_N[mine], item_N[mine], count_R[row], score, tie, item_E[at])
 
 
+@_helper
+def _reaching(score_C, root, reaching_C):  # noqa: ANN001, ANN202
+    """Put the places of the scores that reach the root into ``reaching_C``; how many there are."""
+    found, whole = 0, len(score_C) // _STRETCH * _STRETCH
+    for first in range(0, whole, _STRETCH):
+        score_S, any_reaches = score_C[first : first + _STRETCH], np.int32(0)
+        for at in range(_STRETCH):
+            any_reaches |= np.int32(score_S[at] >= root)
+        if any_reaches:
+            found = _reaching_among(score_C, first, first + _STRETCH, root, reaching_C, found)
+    return _reaching_among(score_C, whole, len(score_C), root, reaching_C, found)
+
+
+@_helper
+def _reaching_among(score_C, first, last, root, reaching_C, found):  # noqa: ANN001, ANN202
+    """As ``_reaching``, of a stretch: without a branch, as where scores reach the root cannot be foreseen."""
+    for at in range(first, last):
+        reaching_C[found] = at
+        found += np.int64(score_C[at] >= root)
+    return found
+
+
 @_compiled
 def offer_tile(scores_RC, item_C, hash_C, row_hash_R, heaps):  # noqa: ANN001, ANN201
     """Offer every row the same items. Else as ``offer``."""
@@ -93,11 +122,8 @@ def offer_tile(scores_RC, item_C, hash_C, row_hash_R, heaps):  # noqa: ANN001, A
         count, k = count_R[row], len(score_K)
         if not k:
             continue
-        # Which scores reach the root is found without a branch: few do, and where cannot be foreseen.
-        root, found = np.float32(score_K[0]) if count == k else _LEAST_SINGLE, 0
-        for at in range(len(score_C)):
-            reaching_C[found] = at
-            found += np.int64(score_C[at] >= root)
+        root = np.float32(score_K[0]) if count == k else _LEAST_SINGLE
+        found = _reaching(score_C, root, reaching_C)
         for at in reaching_C[:found]:
             if count < k or score_C[at] >= score_K[0]:
                 tie = _tie(row_hash_R[row], hash_C[at])

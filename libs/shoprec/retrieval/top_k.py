@@ -33,7 +33,8 @@ TILE_USERS, TILE_ITEMS = 512, 1_024
 #: order, and a pair's score would depend on who shares its tile. Twice and four times what was seen to be needed.
 LEAST_ROWS, LEAST_COLUMNS = 64, 256
 
-_USER, _ITEM = 0, 1
+#: More than any number of an item.
+_USERS = 1 << 62
 _MASKS = "array<bigint>"
 _RESULT = "user_id string, item_idx int, score double"
 _RESULT_ARROW = pa.schema([("user_id", pa.string()), ("item_idx", pa.int32()), ("score", pa.float64())])
@@ -49,12 +50,29 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
     :return: user_id, item_idx, score (the float32 dot product); equal scores are decided by ``ties.tie_order``
     :raises ValueError: within the Spark job, when a vector is not finite or widths differ
     """
-    tasks = _tasks(users)
+    stream = _rows(users, items, _tasks(users))
+
+    def search(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return _search(batches, new, bought)
+
+    return stream.mapInArrow(search, _RESULT)
+
+
+def unmasked(users: DataFrame, items: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Users and items with the masks by which every item is for every user."""
+    none = F.lit(None)
+    return users.withColumn("mask", none.cast("bigint")), items.withColumn("masks", none.cast(_MASKS))
+
+
+def _rows(users: DataFrame, items: DataFrame, tasks: int) -> DataFrame:
+    """What each task receives, in its order: its users, those of a mask together, and then all items by number.
+
+    ``place`` is what Spark sorts by, of users below zero: one number, by which it need not look at the rows of items.
+    """
     user_rows = users.select(
         (F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks))).cast("int").alias("task"),
-        F.lit(_USER).alias("kind"),
+        (F.pmod(F.xxhash64("mask"), F.lit(_USERS)) - _USERS).alias("place"),
         "user_id",
-        F.lit(0).alias("item_idx"),
         id_hash("user_id").alias("hash"),
         "vector",
         "seen",
@@ -63,28 +81,16 @@ def top_k(users: DataFrame, items: DataFrame, new: int, bought: int = 0) -> Data
     )
     item_rows = items.select(
         F.explode(F.sequence(F.lit(0), F.lit(tasks - 1))).alias("task"),
-        F.lit(_ITEM).alias("kind"),
+        F.col("item_idx").cast("bigint").alias("place"),
         F.lit("").alias("user_id"),
-        "item_idx",
         id_hash("item_id").alias("hash"),
         "vector",
         F.lit(None).cast("array<int>").alias("seen"),
         F.lit(None).cast("bigint").alias("mask"),
         "masks",
     )
-    stream = user_rows.unionByName(item_rows).repartitionById(tasks, F.col("task"))
-    stream = stream.sortWithinPartitions("kind", "mask", "item_idx", "hash", "user_id")
-
-    def search(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return _search(batches, new, bought)
-
-    return stream.drop("task").mapInArrow(search, _RESULT)
-
-
-def unmasked(users: DataFrame, items: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Users and items with the masks by which every item is for every user."""
-    none = F.lit(None)
-    return users.withColumn("mask", none.cast("bigint")), items.withColumn("masks", none.cast(_MASKS))
+    rows = user_rows.unionByName(item_rows).repartitionById(tasks, F.col("task")).drop("task")
+    return rows.sortWithinPartitions("place", "mask", "hash", "user_id")
 
 
 def _tasks(users: DataFrame) -> int:
@@ -97,7 +103,7 @@ def _search(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterato
     waiting: list[pa.RecordBatch] = []
     groups: list[_Group] | None = None
     for batch in batches:
-        first_item = int(np.searchsorted(arrow.numbers(batch, "kind"), _ITEM))
+        first_item = int(np.searchsorted(arrow.numbers(batch, "place"), 0))
         if first_item:
             waiting.append(batch.slice(0, first_item))
         rows = batch.slice(first_item)
@@ -105,7 +111,7 @@ def _search(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterato
             continue
         if groups is None:
             groups = _groups(waiting, new, bought)
-        numbers, hashes = arrow.numbers(rows, "item_idx").astype(np.int64), arrow.numbers(rows, "hash")
+        numbers, hashes = arrow.numbers(rows, "place"), arrow.numbers(rows, "hash")
         vectors = arrow.matrix(rows, "vector", "items")
         if groups and groups[0].vectors.shape[1] != vectors.shape[1]:
             raise ValueError(f"vectors of users are {groups[0].vectors.shape[1]} wide, of items {vectors.shape[1]}")
