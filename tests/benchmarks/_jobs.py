@@ -92,19 +92,24 @@ def _at_size(size: float, jobs: Sequence[str], more: Mapping[str, str] = Mapping
 def growth(found: Mapping[float, Figures]) -> dict[str, dict[str, float]]:
     """How each job's CPU-seconds grow with the events, by its three largest sizes.
 
-    :return: by job ``exponent``, the p of a + b n^p through the three, so that what a job takes whatever its size does
-        not hide the rest (nan: more events took less), and ``a_million``, CPU-seconds for each million added in the
-        last step
+    :return: by job ``exponent``, the p of b n^p, by least squares of logarithms; ``beyond_start``, the p of a + b n^p
+        through the three, so that what a job takes whatever its size does not hide the rest, though what noise there is
+        in the steps counts the more (nan: more events took less); ``a_million``, CPU-seconds for each million added in
+        the last step
     """
     sizes = sorted(found)[-3:]
     grown = {}
     for job in found[sizes[0]]:
         spent = [found[size][job]["cpu_seconds"] for size in sizes]
-        grown[job] = {"exponent": _exponent(sizes, spent), "a_million": (spent[2] - spent[1]) / (sizes[2] - sizes[1])}
+        grown[job] = {
+            "exponent": statistics.linear_regression(*([math.log(x) for x in xs] for xs in (sizes, spent))).slope,
+            "beyond_start": _beyond_start(sizes, spent),
+            "a_million": (spent[2] - spent[1]) / (sizes[2] - sizes[1]),
+        }
     return grown
 
 
-def _exponent(sizes: Sequence[float], spent: Sequence[float]) -> float:
+def _beyond_start(sizes: Sequence[float], spent: Sequence[float]) -> float:
     first, last = spent[1] - spent[0], spent[2] - spent[1]
     if first <= 0 or last <= 0:
         return math.nan
@@ -120,10 +125,14 @@ def _exponent(sizes: Sequence[float], spent: Sequence[float]) -> float:
 def _told(found: Mapping[float, Figures], grown: Mapping[str, Mapping[str, float]]) -> str:
     """A line a job: CPU-seconds at each size, and how they grow."""
     sizes = sorted(found)
-    lines = [f"{'CPU-seconds':24}" + "".join(f"{size:>9g}x" for size in sizes) + f"{'exponent':>10}{'a million':>11}"]
+    lines = [
+        f"{'CPU-seconds':24}"
+        + "".join(f"{size:>9g}x" for size in sizes)
+        + f"{'exponent':>10}{'beyond start':>14}{'a million':>11}"
+    ]
     for job, of in grown.items():
         spent = "".join(f"{found[size][job]['cpu_seconds']:10.1f}" for size in sizes)
-        lines.append(f"{job:24}{spent}{of['exponent']:10.2f}{of['a_million']:11.1f}")
+        lines.append(f"{job:24}{spent}{of['exponent']:10.2f}{of['beyond_start']:14.2f}{of['a_million']:11.1f}")
     return "\n".join(lines)
 
 

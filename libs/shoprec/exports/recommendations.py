@@ -15,7 +15,7 @@ def documents(recommendations: DataFrame, items: DataFrame, as_of: date, run_id:
     item_id, name, score, reasons, sources) in order of rank; empty where the user has no such list.
     """
     entry = F.struct("rank", "item_id", "name", "score", "reasons", "sources")
-    lists = {name: F.array_sort(F.collect_list(F.when(F.col("list") == name, entry))) for name in LISTS}
+    lists = {name: F.sort_array(F.collect_list(F.when(F.col("list") == name, entry))) for name in LISTS}
     return (
         recommendations.join(items.select("item_id", "name"), on="item_id", how="left")
         .groupBy("user_id", "market")

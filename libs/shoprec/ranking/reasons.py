@@ -53,7 +53,7 @@ def explained(
 def nearest(neighbours: DataFrame) -> DataFrame:
     """One row an item: ``near``, its ``NEAREST`` neighbours' ids, nearest first."""
     close = neighbours.where(F.col("rank") <= NEAREST)
-    ranked = F.array_sort(F.collect_list(F.struct("rank", "neighbour_id")))
+    ranked = F.sort_array(F.collect_list(F.struct("rank", "neighbour_id")))
     return close.groupBy("item_id").agg(ranked["neighbour_id"].alias("near"))
 
 
@@ -76,7 +76,7 @@ def strongest_sources(sources: Sequence[str]) -> Column:
             for i, s in enumerate(sources)
         )
     )
-    return F.array_sort(F.filter(proposals, lambda one: one.isNotNull()))["s"]
+    return F.sort_array(F.filter(proposals, lambda one: one.isNotNull()))["s"]
 
 
 def reasons(families: Column, told: Mapping[str, Column], most: int) -> Column:
@@ -88,7 +88,7 @@ def reasons(families: Column, told: Mapping[str, Column], most: int) -> Column:
             for family, sentence in told.items()
         )
     )
-    spoken = F.array_sort(F.filter(placed, lambda one: (one["place"] > 0) & one["words"].isNotNull()))["words"]
+    spoken = F.sort_array(F.filter(placed, lambda one: (one["place"] > 0) & one["words"].isNotNull()))["words"]
     return F.when(F.size(spoken) == 0, F.array(F.lit(_LAST_RESORT))).otherwise(F.slice(spoken, 1, most))
 
 

@@ -74,7 +74,7 @@ def sent_back_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
 
 def users_with_seen(user_index: DataFrame, days: DataFrame) -> DataFrame:
     """Every user of the index with home market and ``seen``: the numbers of the items that they have bought."""
-    seen = days.groupBy("user_id").agg(F.array_sort(F.collect_set("item_idx")).alias("seen"))
+    seen = days.groupBy("user_id").agg(F.sort_array(F.collect_set("item_idx")).alias("seen"))
     return user_index.select("user_id", "market").join(seen, on="user_id", how="left")
 
 

@@ -61,7 +61,7 @@ def for_users(market_lists: DataFrame, users: DataFrame, new: int, bought: int) 
     last_equal = F.count(F.lit(1)).over(better.rangeBetween(Window.unboundedPreceding, Window.currentRow))
     entry = F.struct((-F.col("score")).alias("minus"), "item_idx", last_equal.cast("int").alias("last_equal"))
     packed = market_lists.select("market", entry.alias("entry")).groupBy("market")
-    packed = packed.agg(F.array_sort(F.collect_list("entry")).alias("entries")).select(
+    packed = packed.agg(F.sort_array(F.collect_list("entry")).alias("entries")).select(
         "market", F.col("entries")["item_idx"].alias("list"), F.col("entries")["last_equal"].alias("last_equal")
     )
     seen = F.coalesce("seen", F.array().cast("array<int>"))

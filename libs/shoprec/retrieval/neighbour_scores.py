@@ -34,7 +34,7 @@ def neighbour_scores(
     :return: user_id, item_idx, score; equal scores are decided by ``ties.tie_order``
     """
     entry = F.struct("neighbour_idx", "similarity", "neighbour_hash")
-    packed = neighbours.groupBy("item_idx").agg(F.array_sort(F.collect_list(entry)).alias("near"))
+    packed = neighbours.groupBy("item_idx").agg(F.sort_array(F.collect_list(entry)).alias("near"))
     user_rows = users.select(
         "user_id",
         F.lit(_USER).alias("kind"),

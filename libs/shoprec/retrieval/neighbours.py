@@ -101,7 +101,7 @@ def _rows(pairs: DataFrame, settings: NeighbourSettings) -> DataFrame:
     wide = (
         pairs.join(counts.where(F.col("n") >= settings.min_support), on="item_idx", how="inner")
         .groupBy("holder")
-        .agg(F.array_sort(F.collect_list(entry)).alias("entries"))
+        .agg(F.sort_array(F.collect_list(entry)).alias("entries"))
         .where(F.size("entries") > 1)
         .join(F.broadcast(total), how="cross")
     )
