@@ -29,7 +29,7 @@ from shoprec.reuse import reused, shuffle_parts
 from shoprec.training.storage import Folder
 
 #: Vectors of one side that every task may read, in bytes; and how many of them for each entry of its own.
-MOST_TO_ALL, MOST_AN_ENTRY = 256 << 20, 4
+MOST_TO_ALL, MOST_AN_ENTRY = 512 << 20, 4
 #: Entries that a block holds on average at most, bytes that their vectors have if each names another, and entries fewer
 #: than which another block is not worth its reading of the vectors.
 MOST_IN_BLOCK, MOST_NAMED, LEAST_IN_BLOCK = 4 << 20, 512 << 20, 128 << 10
