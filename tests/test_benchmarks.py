@@ -16,12 +16,19 @@ def spent(*cpu_seconds):
 @pytest.mark.parametrize("power", [0.5, 1.0, 1.3])
 def test_what_is_spent_at_any_size_does_not_hide_the_growth(power):
     found = _jobs.growth(spent(*(30 + 5 * size**power for size in (1, 3, 10))))
-    assert found["als"]["exponent"] == pytest.approx(power, abs=1e-6)
+    assert found["als"]["beyond_start"] == pytest.approx(power, abs=1e-6)
+    assert found["als"]["exponent"] < power
     assert found["als"]["a_million"] == pytest.approx(5 * (10**power - 3**power) / 7)
 
 
-def test_more_events_that_take_less_have_no_exponent():
-    assert math.isnan(_jobs.growth(spent(30, 29, 40))["als"]["exponent"])
+@pytest.mark.parametrize("power", [0.5, 1.0, 1.3])
+def test_the_exponent_is_that_of_a_power_of_the_size(power):
+    found = _jobs.growth(spent(*(5 * size**power for size in (1, 3, 10))))
+    assert found["als"]["exponent"] == pytest.approx(power)
+
+
+def test_more_events_that_take_less_have_no_exponent_beyond_the_start():
+    assert math.isnan(_jobs.growth(spent(30, 29, 40))["als"]["beyond_start"])
 
 
 def test_jobs_bring_what_comes_before_them():
