@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyspark.errors import PySparkException
 
-from shoprec.models.als import blocks, rounds
+from shoprec.models.als import blocks, dealing, rounds
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.als.model import fit
 from shoprec.training.storage import Folder
@@ -293,12 +293,12 @@ def test_vectors_beyond_single_precision_are_refused(fitting):
     [(0, 8, 1), (1, 8, 1), (300_000, 8, 3), (10_000_000, 2, 4), (10_000_000, 8, 8), (8 * 2_796_202 + 1, 8, 16)],
 )
 def test_blocks_keep_all_cores_busy_and_small(entries, parallel, expected):
-    assert rounds.blocks_for(entries, 2_796_202, parallel) == expected
+    assert dealing.blocks_for(entries, 2_796_202, parallel) == expected
 
 
 def test_rows_of_another_block_are_refused():
     batches = [pa.record_batch({"into": pa.array(into, pa.int32())}) for into in ([2, 2], [2, 3])]
-    passed = rounds._all_of(2, "into", batches)
+    passed = dealing.of_one_block(2, "into", batches)
     assert next(passed) is batches[0]
     with pytest.raises(RuntimeError, match=r"\[2 3\] came to the task of block 2"):
         next(passed)

@@ -24,15 +24,15 @@ from shoprec import arrow
 from shoprec.models.als import blocks, messages
 from shoprec.models.als.blocks import Files, Vectors, first_vectors, gathered, packed, together, together_name
 from shoprec.models.als.config import AlsConfig
+from shoprec.models.als.dealing import blocks_for, of_one_block
 from shoprec.models.als.solve import Doubles, Half, joint_name
 from shoprec.reuse import reused, shuffle_parts
 from shoprec.training.storage import Folder
 
 #: Vectors of one side that every task may read, in bytes; and how many of them for each entry of its own.
 MOST_TO_ALL, MOST_AN_ENTRY = 512 << 20, 4
-#: Entries that a block holds on average at most, bytes that their vectors have if each names another, and entries fewer
-#: than which another block is not worth its reading of the vectors.
-MOST_IN_BLOCK, MOST_NAMED, LEAST_IN_BLOCK = 4 << 20, 512 << 20, 128 << 10
+#: Entries that a block holds on average at most, and bytes that their vectors have if each names another.
+MOST_IN_BLOCK, MOST_NAMED = 4 << 20, 512 << 20
 #: Vectors in one of the files that all tasks read, in bytes.
 MOST_IN_FILE = 32 << 20
 
@@ -190,7 +190,7 @@ class Rounds:
             first = next(held, None)
             if first is not None:
                 block = int(arrow.numbers(first, column)[0])
-                yield from made(block, _all_of(block, column, itertools.chain([first], held))).to_batches()
+                yield from made(block, of_one_block(block, column, itertools.chain([first], held))).to_batches()
 
         return rows.repartitionById(self._blocks, F.col(column)).mapInArrow(each, schema)
 
@@ -294,19 +294,3 @@ def _side(samples: DataFrame, kind: str, folder: Folder) -> tuple[_Side, int]:
         few = rows.where(F.col("entries") > blocks.MOST_ENTRIES).select("row", cuts).collect()
         long = samples.sparkSession.createDataFrame(few, "row int, cuts int")
     return _Side(Files(folder.below(kind).uri), count, long), entries or 0
-
-
-def _all_of(block: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches, once it is seen that they hold rows of this block alone."""
-    for batch in batches:
-        found = np.unique(arrow.numbers(batch, column))
-        if found.tolist() != [block]:
-            raise RuntimeError(f"rows of blocks {found[:5]} came to the task of block {block}")
-        yield batch
-
-
-def blocks_for(entries: int, most: int, parallel: int) -> int:
-    """Blocks of either side: as many as work at a time, if that is worth it, or, to hold no more, a multiple."""
-    if entries <= most * parallel:
-        return max(1, min(parallel, math.ceil(entries / LEAST_IN_BLOCK)))
-    return parallel * math.ceil(entries / (most * parallel))
