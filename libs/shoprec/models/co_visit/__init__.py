@@ -1,0 +1,1 @@
+"""Items that follow each other in users' histories."""
