@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from shoprec.models.als import model as als
 from shoprec.models.als.config import AlsConfig
+from shoprec.models.co_visit import model as co_visit
 from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemNeighboursConfig
 from shoprec.models.sources import KNOWN, CandidatesConfig, Drawn, Source
@@ -18,6 +19,7 @@ from shoprec.models.spectral.config import SpectralConfig
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.data import Inputs as TowerInputs
 from shoprec.models.two_tower.fit import fit as fit_towers
+from shoprec.retrieval.co_visits import CoVisitSettings
 from shoprec.training.storage import Folder
 from tests.contracts.planted import ITEMS, Planted
 
@@ -97,12 +99,17 @@ def _bought_together(shop: Planted, folder: Path) -> Fitted:
     return {"neighbours": item_knn.bought_together(shop.purchases, shop.inputs.items, config)}
 
 
+def _co_visit(shop: Planted, folder: Path) -> Fitted:
+    return {"neighbours": co_visit.followed(shop.purchases, shop.inputs.items, CoVisitSettings())}
+
+
 MAKERS = (
     Maker("als", _als, learns=True),
     Maker("spectral", _spectral, learns=True),
     Maker("two_tower", _two_tower, learns=True),
     Maker("item_knn", _similar, learns=True),
     Maker("bought_together", _bought_together, learns=True),
+    Maker("co_visit", _co_visit, learns=True),
     Maker("popular"),
     # A shop of 48 households: what rises is told from noise by few lines.
     Maker("trending", options={"shrink": 1.0}),

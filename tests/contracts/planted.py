@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 
+from shoprec.moments import MICROS_A_DAY
 from shoprec.retrieval.inputs import Inputs, days_of, users_with_seen
 
 AS_OF = date(2020, 6, 1)
@@ -56,9 +57,11 @@ class Planted:
     @cached_property
     def purchases(self) -> DataFrame:
         """Lines, as ``purchases_of`` gives them."""
-        rows = [(f"u{u:03d}", i, market(u), f"b{u}-{day}", day) for u, i, day in lines()]
+        rows = [
+            (f"u{u:03d}", i, market(u), f"b{u}-{day}", day, (day - AS_OF).days * MICROS_A_DAY) for u, i, day in lines()
+        ]
         return self.spark.createDataFrame(
-            rows, "user_id string, item_idx int, market string, basket_id string, day date"
+            rows, "user_id string, item_idx int, market string, basket_id string, day date, at long"
         ).cache()
 
     @cached_property

@@ -11,7 +11,7 @@ from tests.small_tables import rows
 
 def test_both_kinds_find_items_of_one_taste(spark, tmp_path):
     lake = planted_lake(spark, tmp_path)
-    run(lake, "item_neighbours")
+    run(lake, "item_neighbours", beside={"candidates": CandidatesConfig()})
     for name in ("similar", "bought_together"):
         found = rows(lake, ITEM_NEIGHBOURS, kind=name)
         assert found
@@ -21,12 +21,21 @@ def test_both_kinds_find_items_of_one_taste(spark, tmp_path):
         assert name != "similar" or all(row["similarity"] <= 1 for row in found)
 
 
+def test_what_follows_each_other_is_made_where_a_source_draws_on_it(spark, tmp_path):
+    lake = planted_lake(spark, tmp_path)
+    run(lake, "item_neighbours", beside={"candidates": CandidatesConfig(sources=["co_visit"])})
+    assert {row["kind"] for row in rows(lake, ITEM_NEIGHBOURS)} == {"similar", "bought_together", "co_visit"}
+    found = rows(lake, ITEM_NEIGHBOURS, kind="co_visit")
+    assert all(kind(int(row["item_id"][1:])) == kind(int(row["neighbour_id"][1:])) for row in found)
+
+
 @pytest.mark.parametrize(
     ("sources", "kinds"),
     [
         (["als", "item_knn"], {"similar"}),
         (["item_knn", "bought_together"], {"similar", "bought_together"}),
         ({"baskets": {"kind": "neighbours", "of": "bought_together"}}, {"bought_together"}),
+        (["als", "co_visit"], {"co_visit"}),
         (["popular"], set()),
     ],
 )

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from pyspark.sql import SparkSession
 
+from shoprec.moments import MICROS_A_DAY
 from shoprec.retrieval.inputs import Inputs, days_of, users_with_seen
 
 AS_OF = date(2020, 6, 1)
@@ -11,8 +12,10 @@ AS_OF = date(2020, 6, 1)
 
 def shop(spark: SparkSession, lines: list[tuple[str, int, str, int]], homes: dict[str, str], items: int) -> Inputs:
     """Inputs from ``lines`` (user, item, market, days ago) and home markets; the items are named i0, i1, …"""
-    rows = [(u, i, m, f"{u}-{ago}", AS_OF - timedelta(days=ago)) for u, i, m, ago in lines]
-    purchases = spark.createDataFrame(rows, "user_id string, item_idx int, market string, basket_id string, day date")
+    rows = [(u, i, m, f"{u}-{ago}", AS_OF - timedelta(days=ago), -ago * MICROS_A_DAY) for u, i, m, ago in lines]
+    purchases = spark.createDataFrame(
+        rows, "user_id string, item_idx int, market string, basket_id string, day date, at long"
+    )
     index = spark.createDataFrame(
         [(u, n, m) for n, (u, m) in enumerate(sorted(homes.items()))], "user_id string, user_idx int, market string"
     )

@@ -30,8 +30,8 @@ def test_only_purchases_of_indexed_items_before_the_day_count(spark):
     items = spark.createDataFrame([("x", 7), ("y", 8)], "item_id string, item_idx int")
     found = {tuple(row) for row in purchases_of(rows, items, AS_OF).collect()}
     assert found == {
-        ("u", 7, "a", "b1", date(2020, 2, 28)),
-        ("u", 8, "a", "day/u/2020-02-29", date(2020, 2, 29)),
+        ("u", 7, "a", "b1", date(2020, 2, 28), 1_582_932_600_000_000),
+        ("u", 8, "a", "day/u/2020-02-29", date(2020, 2, 29), 1_583_020_799_000_000),
     }
 
 

@@ -7,7 +7,7 @@ from shoprec.contracts.run_columns import AS_OF, RUN_ID
 from shoprec.contracts.silver import ITEM_ID, USER_ID
 
 ORIGINS = ("observed", "augmented", "synthetic")
-NEIGHBOUR_KINDS = ("similar", "bought_together")
+NEIGHBOUR_KINDS = ("similar", "bought_together", "co_visit")
 LISTS = ("all", "discovery")
 #: Models whose vectors stand in user_embeddings and item_embeddings.
 EMBEDDED = ("als", "spectral", "two_tower")
@@ -108,8 +108,8 @@ ITEM_NEIGHBOURS = Table(
         Column("kind", "string", "what makes them neighbours", allowed=NEIGHBOUR_KINDS),
         ITEM_ID,
         Column("neighbour_id", "string", "the neighbouring item"),
-        Column("similarity", "double", "similar: shrunk cosine in (0, 1]; bought_together: lift, > 0", low=0),
-        Column("support", "long", "users (similar) or baskets (bought_together) that hold both", low=1),
+        Column("similarity", "double", "similar: shrunk cosine in (0, 1]; the others: lift, weight, > 0", low=0),
+        Column("support", "long", "users, baskets or pairs of visits that they have in common", low=1),
         Column("rank", "int", "1: nearest", low=1),
     ),
     key=("run_id", "as_of", "kind", "item_id", "neighbour_id"),

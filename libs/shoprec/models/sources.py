@@ -19,8 +19,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.contracts.gold import EMBEDDED, NEIGHBOUR_KINDS, SOURCES
+from shoprec.models.co_visit import model as co_visit
 from shoprec.models.item_knn import model as item_knn
-from shoprec.models.item_knn.config import ItemKnnConfig
 from shoprec.retrieval.inputs import Inputs
 from shoprec.retrieval.lists import ranked
 from shoprec.retrieval.top_k import top_k, unmasked
@@ -54,10 +54,15 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     **{model: {"kind": "embeddings"} for model in EMBEDDED},
     "item_knn": {"kind": "neighbours", "of": "similar"},
     "bought_together": {"kind": "neighbours"},
+    "co_visit": {"kind": "neighbours"},
     "popular": {"kind": "list"},
     "trending": {"kind": "list"},
     "buy_again": {"kind": "list", "new": 0, "bought": 100},
 }
+
+
+#: How a user's items speak through the neighbours of each kind.
+_SPEAKING = {"similar": item_knn, "bought_together": item_knn, "co_visit": co_visit}
 
 
 class CandidatesConfig(Settings):
@@ -128,7 +133,7 @@ def _proposed(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFr
         masked = _by_market(users, items, inputs) if source.home_market else unmasked(users, items)
         return top_k(*masked, source.new, source.bought)
     if source.kind == "neighbours":
-        return item_knn.propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
+        return _SPEAKING[of].propose(inputs, drawn.neighbours(of), config, source.new, source.bought)
     return _folder(of).propose(inputs, config, source.new, source.bought)
 
 
@@ -159,7 +164,7 @@ def _config(name: str, source: Source) -> Settings | None:
     if source.kind == "neighbours":
         if of not in NEIGHBOUR_KINDS:
             raise ValueError(f"source {name!r} draws on unknown neighbours {of!r}; {nearest(of, NEIGHBOUR_KINDS)}")
-        return ItemKnnConfig(**source.options)
+        return _SPEAKING[of].CONFIG(**source.options)
     if source.options:
         raise ValueError(f"source {name!r} of embeddings takes no options; its model's own job has them")
     return None

@@ -15,7 +15,7 @@ from shoprec.reuse import Hold, as_it_is, dealt
 class Inputs:
     """The tables that sources draw from, as of one day.
 
-    ``purchases``: user_id, item_idx, market, basket_id, day (date), one row a line (see ``purchases_of``).
+    ``purchases``: user_id, item_idx, market, basket_id, day (date), at (long), one row a line (see ``purchases_of``).
     ``days``: user_id, item_idx, day, distinct (see ``days_of``).
     ``users``: user_id, market (home), seen array<int> (numbers of the items ever bought, null: none).
     ``items``: item_id, item_idx of all that was ever bought.
@@ -35,7 +35,8 @@ class Inputs:
 
 
 def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) -> DataFrame:
-    """Purchase lines of indexed items that happened before ``as_of``: user_id, item_idx, market, basket_id, day.
+    """Purchase lines of indexed items that happened before ``as_of``: user_id, item_idx, market, basket_id, day, and
+    at (microseconds since 1970, UTC).
 
     Where the source has no basket, the user's day is one.
 
@@ -46,7 +47,14 @@ def purchases_of(interactions: DataFrame, item_index: DataFrame, as_of: date) ->
     known = (F.col("type") == "purchase") & (F.col("event_at") < midnight(as_of))
     lines = interactions.where(known).join(item_index.select("item_id", "item_idx"), on="item_id", how="inner")
     basket = F.coalesce("basket_id", F.concat_ws("/", F.lit("day"), "user_id", day.cast("string")))
-    return lines.select("user_id", "item_idx", "market", basket.alias("basket_id"), day.alias("day"))
+    return lines.select(
+        "user_id",
+        "item_idx",
+        "market",
+        basket.alias("basket_id"),
+        day.alias("day"),
+        F.unix_micros("event_at").alias("at"),
+    )
 
 
 def days_of(purchases: DataFrame) -> DataFrame:

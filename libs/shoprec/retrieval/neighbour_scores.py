@@ -14,6 +14,7 @@ from scipy import sparse
 
 from shoprec import arrow
 from shoprec.retrieval.best import Best
+from shoprec.retrieval.inputs import Inputs
 from shoprec.retrieval.ties import id_hash
 
 _USER, _WEIGHTED = 0, 1
@@ -60,6 +61,22 @@ def neighbour_scores(
         return _score(batches, new, bought)
 
     return stream.withColumnRenamed("seen", "items").mapInArrow(score, _RESULT)
+
+
+def spoken(inputs: Inputs, voices: DataFrame, near: DataFrame, new: int, bought: int) -> DataFrame:
+    """``neighbour_scores`` of items by their ids, of which those are proposed that may be.
+
+    :param voices: user_id, item_idx, weight (> 0)
+    :param near: item_id, neighbour_id, similarity
+    """
+    numbered = (
+        near.select("item_id", F.col("neighbour_id"), "similarity")
+        .join(inputs.items, on="item_id", how="inner")
+        .drop("item_id")
+        .join(inputs.offered.toDF("neighbour_id", "neighbour_idx"), on="neighbour_id", how="inner")
+        .select("item_idx", "neighbour_idx", id_hash("neighbour_id").alias("neighbour_hash"), "similarity")
+    )
+    return neighbour_scores(inputs.users, voices, numbered, new, bought)
 
 
 def _score(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterator[pa.RecordBatch]:

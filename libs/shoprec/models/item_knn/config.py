@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from shoprec.retrieval.co_visits import CoVisitSettings
 from shoprec.retrieval.neighbours import NeighbourSettings
 from shoprec.settings import Settings
 
@@ -17,10 +18,11 @@ class BasketNeighbourSettings(NeighbourSettings):
 
 
 class ItemNeighboursConfig(Settings):
-    """Settings of both kinds of neighbours."""
+    """Settings of all kinds of neighbours."""
 
     similar: NeighbourSettings = Field(NeighbourSettings(), description="holders are users")
     bought_together: BasketNeighbourSettings = Field(BasketNeighbourSettings(), description="holders are baskets")
+    co_visit: CoVisitSettings = Field(CoVisitSettings(), description="one follows the other in a user's history")
 
 
 class ItemKnnConfig(Settings):

@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 from shoprec.models.item_knn.config import ItemKnnConfig, ItemNeighboursConfig
 from shoprec.retrieval.inputs import Inputs, age_days, decay, exact_sum
 from shoprec.retrieval.lists import best_of
-from shoprec.retrieval.neighbour_scores import neighbour_scores
+from shoprec.retrieval.neighbour_scores import spoken
 from shoprec.retrieval.neighbours import cosine, lift, neighbours
-from shoprec.retrieval.ties import id_hash, tie_order
+from shoprec.retrieval.ties import tie_order
 from shoprec.reuse import Hold, as_it_is
 
 CONFIG = ItemKnnConfig
@@ -20,7 +20,7 @@ CONFIG = ItemKnnConfig
 def similar(purchases: DataFrame, items: DataFrame, config: ItemNeighboursConfig, hold: Hold = as_it_is) -> DataFrame:
     """Items that the same users buy: item_id, neighbour_id, similarity (shrunk cosine), support (users), rank."""
     held = purchases.select(F.col("user_id").alias("holder"), "item_idx", F.col("day").alias("latest"))
-    return _named(neighbours(held, config.similar, cosine(config.similar.shrink), hold), items)
+    return named(neighbours(held, config.similar, cosine(config.similar.shrink), hold), items)
 
 
 def bought_together(
@@ -28,10 +28,11 @@ def bought_together(
 ) -> DataFrame:
     """Items of the same baskets: item_id, neighbour_id, similarity (shrunk lift), support (baskets), rank."""
     held = purchases.select(F.col("basket_id").alias("holder"), "item_idx", F.col("day").alias("latest"))
-    return _named(neighbours(held, config.bought_together, lift(config.bought_together.shrink), hold), items)
+    return named(neighbours(held, config.bought_together, lift(config.bought_together.shrink), hold), items)
 
 
-def _named(near: DataFrame, items: DataFrame) -> DataFrame:
+def named(near: DataFrame, items: DataFrame) -> DataFrame:
+    """Neighbours by their ids: item_id, neighbour_id, similarity, support, rank (1: nearest)."""
     ids = items.select("item_id", "item_idx")
     named = near.join(ids, on="item_idx", how="inner").join(
         ids.select(F.col("item_id").alias("neighbour_id"), F.col("item_idx").alias("neighbour_idx")),
@@ -53,11 +54,4 @@ def propose(inputs: Inputs, near: DataFrame, config: ItemKnnConfig, new: int, bo
     weight = F.log1p(exact_sum(decay(age_days(inputs.as_of), config.half_life_days)))
     weighted = inputs.days.groupBy("user_id", "item_idx").agg(weight.alias("score")).where("score > 0")
     voices = best_of(weighted.join(inputs.items, on="item_idx", how="inner"), "user_id", config.items)
-    numbered = (
-        near.select("item_id", F.col("neighbour_id"), "similarity")
-        .join(inputs.items, on="item_id", how="inner")
-        .drop("item_id")
-        .join(inputs.offered.toDF("neighbour_id", "neighbour_idx"), on="neighbour_id", how="inner")
-        .select("item_idx", "neighbour_idx", id_hash("neighbour_id").alias("neighbour_hash"), "similarity")
-    )
-    return neighbour_scores(inputs.users, voices.withColumnRenamed("score", "weight"), numbered, new, bought)
+    return spoken(inputs, voices.withColumnRenamed("score", "weight"), near, new, bought)
