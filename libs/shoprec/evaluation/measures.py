@@ -93,10 +93,11 @@ def _measure(name: str) -> Column:
         return F.when(F.col(f"n{k}") > 1, 1 - same / _pairs(k))
     if kind == "novelty":
         return F.when(F.col(f"n{k}") > 0, F.col(f"information{k}") / F.col(f"n{k}"))
-    return _relevance(kind, k)
+    return relevance(kind, k)
 
 
-def _relevance(kind: str, k: int) -> Column:
+def relevance(kind: str, k: int) -> Column:
+    """A measure of relevance, from ``relevant`` (how many items there are to find, at least 1) and ``hits``."""
     relevant, top = F.col("relevant"), F.filter("hits", lambda position: position <= k)
     hits = F.size(top)
     gains = F.transform(top, lambda position: 1 / F.log2(position + F.lit(1.0)))

@@ -26,6 +26,14 @@ def truth(interactions: DataFrame, lists_day: date, judged_until: date) -> DataF
     )
 
 
+def truth_of(before: DataFrame, then: DataFrame) -> DataFrame:
+    """As ``truth``, of rows that lie in two tables: user_id, item_id."""
+    both = before.select("user_id", "item_id", F.lit(True).alias("known"), F.lit(False).alias("relevant")).unionByName(
+        then.select("user_id", "item_id", F.lit(False).alias("known"), F.lit(True).alias("relevant"))
+    )
+    return both.groupBy("user_id", "item_id").agg(F.max("known").alias("known"), F.max("relevant").alias("relevant"))
+
+
 def last_purchase(interactions: DataFrame, judged_until: date) -> date | None:
     """The day of the last purchase before ``judged_until``, whenever it was known; None where there is none.
 

@@ -1,0 +1,1 @@
+"""Public splits, by the jobs that run on a shop's lake."""
