@@ -32,7 +32,7 @@ from shoprec.usage import measured
 #: Depths at which lists can be judged.
 MOST = 200
 #: Sources that are fused.
-FUSED = (*SOURCES, "co_visit")
+FUSED = (*SOURCES, "co_visit", "linear")
 #: Items that each source proposes to a user, and as many more as its list is deep.
 PROPOSED = 60
 #: Jobs of the graph that come after the lists are made.

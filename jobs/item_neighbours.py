@@ -1,7 +1,7 @@
-"""item_neighbours: items that the same users buy (similar), that stand in the same baskets (bought_together), and that
-follow each other (co_visit).
+"""item_neighbours: items that the same users buy (similar), that stand in the same baskets (bought_together), that
+follow each other (co_visit), and that speak for each other among all that a user has (linear).
 
-co_visit, and with --at below 0 every kind, only where candidates.sources draws on it."""
+The last two, and with --at below 0 every kind, only where candidates.sources draws on it."""
 
 from pyspark.sql import DataFrame
 
@@ -11,6 +11,7 @@ from shoprec.job import Job, JobContext, cli
 from shoprec.models.co_visit.model import followed
 from shoprec.models.item_knn.config import ItemNeighboursConfig
 from shoprec.models.item_knn.model import bought_together, similar
+from shoprec.models.linear.model import foretold
 from shoprec.retrieval.inputs import purchases_of
 from shoprec.reuse import Hold, holding, reused
 
@@ -34,6 +35,8 @@ def run(job: JobContext) -> None:
 def _found(kind: str, purchases: DataFrame, items: DataFrame, settings: ItemNeighboursConfig, hold: Hold) -> DataFrame:
     if kind == "co_visit":
         return followed(purchases, items, settings.co_visit)
+    if kind == "linear":
+        return foretold(purchases, items, settings.linear)
     return {"similar": similar, "bought_together": bought_together}[kind](purchases, items, settings, hold)
 
 

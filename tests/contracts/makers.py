@@ -13,6 +13,8 @@ from shoprec.models.als.config import AlsConfig
 from shoprec.models.co_visit import model as co_visit
 from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemNeighboursConfig
+from shoprec.models.linear import model as linear
+from shoprec.models.linear.config import LinearSettings
 from shoprec.models.sources import KNOWN, CandidatesConfig, Drawn, Source
 from shoprec.models.spectral import model as spectral
 from shoprec.models.spectral.config import SpectralConfig
@@ -103,6 +105,10 @@ def _co_visit(shop: Planted, folder: Path) -> Fitted:
     return {"neighbours": co_visit.followed(shop.purchases, shop.inputs.items, CoVisitSettings())}
 
 
+def _linear(shop: Planted, folder: Path) -> Fitted:
+    return {"neighbours": linear.foretold(shop.purchases, shop.inputs.items, LinearSettings(regularisation=5.0))}
+
+
 MAKERS = (
     Maker("als", _als, learns=True),
     Maker("spectral", _spectral, learns=True),
@@ -110,6 +116,7 @@ MAKERS = (
     Maker("item_knn", _similar, learns=True),
     Maker("bought_together", _bought_together, learns=True),
     Maker("co_visit", _co_visit, learns=True),
+    Maker("linear", _linear, learns=True),
     Maker("popular"),
     # A shop of 48 households: what rises is told from noise by few lines.
     Maker("trending", options={"shrink": 1.0}),

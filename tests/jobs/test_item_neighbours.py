@@ -21,11 +21,12 @@ def test_both_kinds_find_items_of_one_taste(spark, tmp_path):
         assert name != "similar" or all(row["similarity"] <= 1 for row in found)
 
 
-def test_what_follows_each_other_is_made_where_a_source_draws_on_it(spark, tmp_path):
+def test_other_kinds_are_made_where_a_source_draws_on_them(spark, tmp_path):
     lake = planted_lake(spark, tmp_path)
-    run(lake, "item_neighbours", beside={"candidates": CandidatesConfig(sources=["co_visit"])})
-    assert {row["kind"] for row in rows(lake, ITEM_NEIGHBOURS)} == {"similar", "bought_together", "co_visit"}
-    found = rows(lake, ITEM_NEIGHBOURS, kind="co_visit")
+    run(lake, "item_neighbours", beside={"candidates": CandidatesConfig(sources=["co_visit", "linear"])})
+    made = {row["kind"] for row in rows(lake, ITEM_NEIGHBOURS)}
+    assert made == {"similar", "bought_together", "co_visit", "linear"}
+    found = [row for one in ("co_visit", "linear") for row in rows(lake, ITEM_NEIGHBOURS, kind=one)]
     assert all(kind(int(row["item_id"][1:])) == kind(int(row["neighbour_id"][1:])) for row in found)
 
 

@@ -7,7 +7,7 @@ from shoprec.contracts.run_columns import AS_OF, RUN_ID
 from shoprec.contracts.silver import ITEM_ID, USER_ID
 
 ORIGINS = ("observed", "augmented", "synthetic")
-NEIGHBOUR_KINDS = ("similar", "bought_together", "co_visit")
+NEIGHBOUR_KINDS = ("similar", "bought_together", "co_visit", "linear")
 LISTS = ("all", "discovery")
 #: Models whose vectors stand in user_embeddings and item_embeddings.
 EMBEDDED = ("als", "spectral", "two_tower")

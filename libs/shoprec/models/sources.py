@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from shoprec.contracts.gold import EMBEDDED, NEIGHBOUR_KINDS, SOURCES
 from shoprec.models.co_visit import model as co_visit
 from shoprec.models.item_knn import model as item_knn
+from shoprec.models.linear import model as linear
 from shoprec.retrieval.inputs import Inputs
 from shoprec.retrieval.lists import ranked
 from shoprec.retrieval.top_k import top_k, unmasked
@@ -55,6 +56,7 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     "item_knn": {"kind": "neighbours", "of": "similar"},
     "bought_together": {"kind": "neighbours"},
     "co_visit": {"kind": "neighbours"},
+    "linear": {"kind": "neighbours"},
     "popular": {"kind": "list"},
     "trending": {"kind": "list"},
     "buy_again": {"kind": "list", "new": 0, "bought": 100},
@@ -62,7 +64,7 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
 
 
 #: How a user's items speak through the neighbours of each kind.
-_SPEAKING = {"similar": item_knn, "bought_together": item_knn, "co_visit": co_visit}
+_SPEAKING = {"similar": item_knn, "bought_together": item_knn, "co_visit": co_visit, "linear": linear}
 
 
 class CandidatesConfig(Settings):

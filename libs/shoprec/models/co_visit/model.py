@@ -6,7 +6,7 @@ session data, for example Garg et al., 2019, "Sequence and time aware neighborho
 https://doi.org/10.1145/3331184.3331322).
 """
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.models.co_visit.config import CoVisitConfig
@@ -14,7 +14,7 @@ from shoprec.models.item_knn.model import named
 from shoprec.moments import MICROS_A_DAY
 from shoprec.retrieval.co_visits import CoVisitSettings, co_visits
 from shoprec.retrieval.inputs import Inputs
-from shoprec.retrieval.neighbour_scores import spoken
+from shoprec.retrieval.neighbour_scores import spoken_by_latest
 
 CONFIG = CoVisitConfig
 
@@ -39,9 +39,4 @@ def propose(inputs: Inputs, near: DataFrame, config: CoVisitConfig, new: int, bo
 
     :param near: item_id, neighbour_id, similarity
     """
-    last = inputs.purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at"))
-    latest = Window.partitionBy("user_id").orderBy(F.desc("at"), F.xxhash64("user_id", "item_idx"), "item_idx")
-    place = F.row_number().over(latest.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    voices = last.withColumn("place", place).where(F.col("place") <= config.items)
-    weight = F.pow(F.lit(config.decay), F.col("place") - 1)
-    return spoken(inputs, voices.select("user_id", "item_idx", weight.alias("weight")), near, new, bought)
+    return spoken_by_latest(inputs, near, config.items, config.decay, new, bought)

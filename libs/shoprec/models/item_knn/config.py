@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from shoprec.models.linear.config import LinearSettings
 from shoprec.retrieval.co_visits import CoVisitSettings
 from shoprec.retrieval.neighbours import NeighbourSettings
 from shoprec.settings import Settings
@@ -22,6 +23,7 @@ class ItemNeighboursConfig(Settings):
 
     similar: NeighbourSettings = Field(NeighbourSettings(), description="holders are users")
     bought_together: BasketNeighbourSettings = Field(BasketNeighbourSettings(), description="holders are baskets")
+    linear: LinearSettings = Field(LinearSettings(), description="one speaks for the other among all that a user has")
     co_visit: CoVisitSettings = Field(CoVisitSettings(), description="one follows the other in a user's history")
 
 

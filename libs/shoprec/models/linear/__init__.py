@@ -1,0 +1,1 @@
+"""Items that foretell each other, all at once, by one ridge regression."""
