@@ -11,7 +11,7 @@ items: .parquet, .csv or .jsonl with item_id[, title][, attributes (list)]
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from shoprec.contracts.gold import CANDIDATES, RECOMMENDATIONS, SOURCES, USER_INDEX
 from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.errors import ConfigError
+from shoprec.evaluation.config import FUSED
 from shoprec.job import Job, JobContext, exit_codes, load_config, opened, say
 from shoprec.lake import Lake
 from shoprec.pipeline import run_part
@@ -31,8 +32,8 @@ from shoprec.usage import measured
 
 #: Depths at which lists can be judged.
 MOST = 200
-#: Sources that are fused.
-FUSED = (*SOURCES, "co_visit", "linear")
+#: Sources that are fused unless told.
+USUAL = (*SOURCES, "co_visit", "linear")
 #: Items that each source proposes to a user, and as many more as its list is deep.
 PROPOSED = 60
 #: Jobs of the graph that come after the lists are made.
@@ -94,7 +95,7 @@ def benchmark(asked: argparse.Namespace) -> None:
             run_id = told.run_id(splits.AS_OF)
             part = {name: entry for name, entry in told.graph.jobs.items() if name not in LATER}
             run_part(part, told, lake, splits.AS_OF, run_id)
-            found = _judged(lake, asked, run_id)
+            found = _judged(lake, asked, run_id, (FUSED, *told.jobs["candidates"].sources))
     spent = {"seconds": usage.seconds, "cpu_seconds": usage.cpu_seconds, "peak_rss_gib": usage.peak_rss_gib}
     settings = {name: told.decisive(name) for name in part if told.decisive(name)}
     _write(asked.out, {**found, **spent, "settings": settings})
@@ -103,10 +104,10 @@ def benchmark(asked: argparse.Namespace) -> None:
 
 def _settings(depth: int) -> dict[str, Any]:
     quota = {"new": PROPOSED + depth, "bought": 20}
-    sources = {name: {} if name == "buy_again" else quota for name in FUSED}
+    sources = {name: {} if name == "buy_again" else quota for name in USUAL}
     return {
         "candidates": {"sources": sources},
-        "recommendations": {"sources": list(FUSED), "k": max(20, depth), "windows": 1},
+        "recommendations": {"sources": list(USUAL), "k": max(20, depth), "windows": 1},
     }
 
 
@@ -120,7 +121,8 @@ def _prepare(lake: Lake, asked: argparse.Namespace, folder: Path) -> None:
         splits.catalogue(train, items).write.parquet(f"{folder}/{shop.CATALOGUE}")
 
 
-def _judged(lake: Lake, asked: argparse.Namespace, run_id: str) -> Figures:
+def _judged(lake: Lake, asked: argparse.Namespace, run_id: str, subjects: Iterable[str]) -> Figures:
+    """Of every subject, also of one that gave no list that is judged."""
     candidates, made, known = (
         lake.read(table, run_id=run_id).where(F.col("as_of") == F.lit(splits.AS_OF))
         for table in (CANDIDATES, RECOMMENDATIONS, USER_INDEX)
@@ -128,7 +130,8 @@ def _judged(lake: Lake, asked: argparse.Namespace, run_id: str) -> Figures:
     train, test = (splits.read(lake.spark, file, lambda _: None) for file in (asked.train, asked.test))
     seen_left_out = asked.exclude_seen or asked.protocol == "ratio"
     metrics = [f"{name}@{k}" for name in MEASURES[asked.protocol] for k in asked.k]
-    return figures(candidates, made, train, test, known, metrics, seen_left_out=seen_left_out)
+    found = figures(candidates, made, train, test, known, metrics, seen_left_out=seen_left_out)
+    return {subject: found.get(subject, dict.fromkeys(metrics, 0.0)) for subject in subjects}
 
 
 def _write(out: Path, told: dict[str, Any]) -> None:
@@ -139,7 +142,7 @@ def _write(out: Path, told: dict[str, Any]) -> None:
 
 def _table(found: Figures) -> str:
     """A line a subject, the best first."""
-    names = list(found["fused"])
+    names = list(found[FUSED])
     ordered = sorted(found.items(), key=lambda one: -one[1][names[0]])
     lines = ["".join([f"{'':16}", *(f"{name:>14}" for name in names)])]
     lines += ["".join([f"{subject:16}", *(f"{of[name]:14.4f}" for name in names)]) for subject, of in ordered]
