@@ -1,0 +1,172 @@
+"""The reader and one rank's histories, as the training loop sees them.
+
+Shapes: S histories of the rank, B of a step, L places, P places with an item that another follows, I items, K draws.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from shoprec.models.sequence.config import SequenceConfig
+from shoprec.models.sequence.model import NOTHING, Histories, ItemTable, Reader
+from shoprec.models.two_tower.loss import sampled_softmax
+from shoprec.models.two_tower.task import precision
+from shoprec.training.collectives import Collectives
+from shoprec.training.lanes import bounds
+from shoprec.training.negatives import Sampler
+
+#: Histories read at a time where nothing is learnt.
+BLOCK = 1024
+
+
+class Sequence(nn.Module):
+    """Both parts: what reads, and the table that it reads from and answers in."""
+
+    def __init__(self, items: int, text_width: int, config: SequenceConfig) -> None:
+        super().__init__()
+        self.sampled = items > config.full_softmax_items
+        self.items = ItemTable(items, text_width, config, sparse=self.sampled)
+        self.reader = Reader(config)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The text vectors of items, each once."""
+
+    place_I: torch.Tensor  #: row of texts_XT; int64
+    texts_XT: torch.Tensor  #: the last row is zeros, for items without text
+
+    def of(self, item: torch.Tensor) -> torch.Tensor:
+        """Those of some items, (…, T)."""
+        return self.texts_XT[self.place_I[item]]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a rank holds.
+
+    :ivar histories: of its users, with what follows the last place, so one place longer than what is read
+    :ivar held_out: on every rank; None where nothing is
+    """
+
+    histories: Histories
+    texts: Texts
+    log_q_I: np.ndarray
+    held_out: "HeldOut | None" = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Histories whose next item is known, and was not learnt from."""
+
+    histories: Histories
+    next_B: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A step's histories, what follows each place, and the step's negatives (empty: none are drawn)."""
+
+    histories: Histories
+    next_BL: torch.Tensor  #: ``NOTHING`` where nothing is to be foretold
+    negative_K: torch.Tensor
+    step: int
+
+
+class SequenceTask:
+    """What the loop trains: see shoprec.training.loop.Trainable."""
+
+    def __init__(self, model: Sequence, data: Data, config: SequenceConfig, seed: int, part: int = 0) -> None:
+        """
+        :param part: number of the rank: it leaves out other activations than others
+        """
+        self.model, self.device, self._data = model, data.histories.item_BL.device, data
+        self._config, self._seed, self._part = config, seed, part
+        self._sampler = Sampler(data.log_q_I, seed)
+        self._log_q = torch.from_numpy(self._sampler.log_q).to(self.device)
+        self.tables: list[nn.Parameter] = [model.items.table.weight] if model.sampled else []
+        own = {id(table) for table in self.tables}
+        self.dense = [parameter for parameter in model.parameters() if id(parameter) not in own]
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """Every parameter by name."""
+        return dict(self.model.named_parameters())
+
+    def batch(self, rows: np.ndarray, step: int) -> Batch:
+        """The histories in ``rows``; -1 is padding, which foretells nothing."""
+        row_B = torch.from_numpy(rows).to(self.device)
+        every, mine_B = self._data.histories, row_B.clamp(min=0)
+        item_BL = torch.where(row_B[:, None] >= 0, every.item_BL[mine_B].long(), NOTHING)
+        longest = int((item_BL != NOTHING).sum(dim=1).max().clamp(min=2))
+        item_BL, days_BL = item_BL[:, -longest:], every.days_BL[mine_B][:, -longest:]
+        count = self._config.negatives if self.model.sampled else 0
+        negative_K = torch.from_numpy(self._sampler.draw(count, step)).to(self.device)
+        next_BL = torch.where(item_BL[:, :-1] != NOTHING, item_BL[:, 1:], NOTHING)
+        return Batch(Histories(item_BL[:, :-1], days_BL[:, :-1]), next_BL, negative_K, step)
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sum of the softmax's loss over all places that another item follows, and how many they are."""
+        self.model.train()
+        devices = [self.device] if self.device.type == "cuda" else []
+        # What is left out depends on seed, step and rank alone: a training that was resumed leaves out the same.
+        with torch.random.fork_rng(devices), precision(self._config, self.device):
+            torch.manual_seed(int(np.random.SeedSequence([self._seed, batch.step, self._part]).generate_state(1)[0]))
+            there_BL = batch.next_BL != NOTHING
+            read_PD, next_P = self.read(batch.histories)[there_BL], batch.next_BL[there_BL]
+            loss_P = self._sampled(read_PD, next_P, batch.negative_K) if self.tables else self._full(read_PD, next_P)
+        return loss_P.sum(), there_BL.sum()
+
+    def read(self, histories: Histories) -> torch.Tensor:
+        """(B, L, D)"""
+        item_BL = histories.item_BL.clamp(min=0)
+        return self.model.reader(self.model.items(item_BL, self._data.texts.of(item_BL)), histories)
+
+    def items(self, first: int, last: int) -> torch.Tensor:
+        """The vectors of the items of [first, last)."""
+        ids = torch.arange(first, last, device=self.device)
+        return self.model.items(ids, self._data.texts.of(ids))
+
+    def _full(self, read_PD: torch.Tensor, next_P: torch.Tensor) -> torch.Tensor:
+        item_ID = self.items(0, len(self._data.texts.place_I))
+        return F.cross_entropy((read_PD @ item_ID.T).float(), next_P, reduction="none")
+
+    def _sampled(self, read_PD: torch.Tensor, next_P: torch.Tensor, negative_K: torch.Tensor) -> torch.Tensor:
+        told = torch.cat([next_P, negative_K])
+        positive_PD, negative_KD = self.model.items(told, self._data.texts.of(told)).split(
+            [len(next_P), len(negative_K)]
+        )
+        return sampled_softmax(read_PD, positive_PD, negative_KD, next_P, negative_K, self._log_q[negative_K])
+
+    @torch.no_grad()
+    def validate(self, collectives: Collectives) -> float | None:
+        """Share of the held-out next items that are among the k best items which the history does not hold.
+
+        Each rank looks at its share of the users.
+        """
+        if self._data.held_out is None:
+            return None
+        self.model.eval()
+        users = len(self._data.held_out.next_B)
+        first, last = bounds(users, collectives.rank, collectives.size)
+        hits = torch.zeros(1, dtype=torch.float64, device=self.device)
+        with precision(self._config, self.device):
+            item_ID = self.items(0, len(self._data.texts.place_I)).float()
+            for low in range(first, last, BLOCK):
+                hits += self._hits(slice(low, min(low + BLOCK, last)), item_ID)
+        (hits,) = collectives.reduce(hits)()
+        return float(hits / users)
+
+    def _hits(self, some: slice, item_ID: torch.Tensor) -> torch.Tensor:
+        held = self._data.held_out
+        histories = Histories(held.histories.item_BL[some], held.histories.days_BL[some])
+        score_BI = self.read(histories)[:, -1].float() @ item_ID.T
+        next_B1 = held.next_B[some, None]
+        own_B1 = score_BI.gather(1, next_B1)
+        # Before the first item stands none, which would hide the item of number 0.
+        seen_BL = torch.where(histories.item_BL == NOTHING, histories.item_BL[:, -1:], histories.item_BL)
+        score_BI.scatter_(1, seen_BL, -torch.inf)
+        beaten_B = (score_BI > own_B1).sum(dim=1)
+        return (beaten_B < self._config.validation_k).sum()
