@@ -18,6 +18,7 @@ from shoprec.models.linear.config import LinearSettings
 from shoprec.models.sources import KNOWN, CandidatesConfig, Drawn, Source
 from shoprec.models.spectral import model as spectral
 from shoprec.models.spectral.config import SpectralConfig
+from shoprec.models.trained import Places
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.data import Inputs as TowerInputs
 from shoprec.models.two_tower.fit import fit as fit_towers
@@ -86,8 +87,8 @@ def _two_tower(shop: Planted, folder: Path) -> Fitted:
         recent=8, temperature=0.2, learning_rate=0.01, validation_users=24, validation_k=5, user_words=("stage",),
         item_words=("department",), user_numeric=("spend",), item_numeric=("lines",), snapshot_files=2,
     )  # fmt: skip
-    training, model = (Folder(str(folder / name)) for name in ("training", "model"))
-    trained = fit_towers(inputs, config, training, model, 5, lambda _: None)
+    places = Places(*(Folder(str(folder / name)) for name in ("training", "model")))
+    trained = fit_towers(inputs, config, places, 5, lambda _: None)
     return {"users": trained.users, "items": trained.items}
 
 

@@ -10,9 +10,9 @@ ORIGINS = ("observed", "augmented", "synthetic")
 NEIGHBOUR_KINDS = ("similar", "bought_together", "co_visit", "linear")
 LISTS = ("all", "discovery")
 #: Models whose vectors stand in user_embeddings and item_embeddings.
-EMBEDDED = ("als", "spectral", "two_tower")
+EMBEDDED = ("als", "spectral", "two_tower", "sequence")
 #: Sources of candidates that are made, and fused, where the settings say nothing else.
-SOURCES = (*EMBEDDED, "item_knn", "popular", "trending", "buy_again")
+SOURCES = ("als", "spectral", "two_tower", "item_knn", "popular", "trending", "buy_again")
 
 HOME_MARKET = Column("market", "string", "market that the list is for: the user's home market")
 VECTOR = Column("vector", "array<float>", "embedding, width of the model; meant for dot products", tolerance=1e-3)

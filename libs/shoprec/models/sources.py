@@ -82,6 +82,11 @@ class CandidatesConfig(Settings):
         """The kinds of item_neighbours that sources draw on."""
         return {source.of or name for name, source in self.sources.items() if source.kind == "neighbours"}
 
+    @property
+    def models(self) -> set[str]:
+        """The models of embeddings that sources draw on."""
+        return {source.of or name for name, source in self.sources.items() if source.kind == "embeddings"}
+
     @field_validator("sources", mode="before")
     @classmethod
     def _known_ones(cls, told: Any) -> Any:

@@ -205,3 +205,8 @@ def facts_of(history: History, samples: int, ranks: int) -> dict[str, Any]:
         "samples_per_second": round(speed, 1),
         "ranks": ranks,
     }
+
+
+def curves(facts: dict[str, Any]) -> dict[str, Any]:
+    """What of a training's facts is the same whenever it is repeated."""
+    return {name: facts[name] for name in ("epochs", "loss", "val", "best_epoch", "samples")}

@@ -6,7 +6,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from shoprec.errors import ConfigError
-from shoprec.models.two_tower.data import Inputs, item_texts, plan
+from shoprec.models.texts import item_texts
+from shoprec.models.two_tower.data import Inputs, plan
 from tests.models.two_tower.planted import ITEMS, USERS, chosen, planted, small
 
 
@@ -74,10 +75,10 @@ def test_items_with_one_text_share_it(tables):
 
 def test_the_encoder_that_covers_the_most_items_is_read_unless_one_is_named(spark, inputs):
     more = spark.createDataFrame([("hashed", "text1", [1.0])], inputs.text_embeddings.schema)
-    both = dataclasses.replace(inputs, text_embeddings=inputs.text_embeddings.union(more))
-    assert item_texts(both, small()).agg(F.max(F.size("vector"))).first()[0] == 6
-    assert item_texts(both, small(encoder="hashed")).agg(F.max(F.size("vector"))).first()[0] == 1
-    assert item_texts(both, small(text=False)).count() == 0
+    told = inputs.item_index, inputs.item_features, inputs.text_embeddings.union(more)
+    assert item_texts(*told, small()).agg(F.max(F.size("vector"))).first()[0] == 6
+    assert item_texts(*told, small(encoder="hashed")).agg(F.max(F.size("vector"))).first()[0] == 1
+    assert item_texts(*told, small(text=False)).count() == 0
 
 
 def test_columns_that_are_not_there_are_named(inputs):

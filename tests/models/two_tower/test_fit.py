@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from shoprec.models.trained import Places
 from shoprec.models.two_tower.data import Inputs
 from shoprec.models.two_tower.fit import fit
 from shoprec.training.storage import Folder
@@ -20,7 +21,8 @@ def inputs(spark):
 def train(inputs, folder, said=None):
     heard = [] if said is None else said
     config = small(epochs=25, patience=25, table_rate=0.2)
-    return fit(inputs, config, Folder(f"{folder}/training"), Folder(f"{folder}/model"), 1, heard.append)
+    places = Places(Folder(f"{folder}/training"), Folder(f"{folder}/model"))
+    return fit(inputs, config, places, 1, heard.append)
 
 
 def vectors(frame, key):

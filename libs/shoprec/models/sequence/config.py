@@ -25,6 +25,9 @@ class SequenceConfig(TrainingConfig):
     length: int = Field(50, ge=2, le=2000, description="latest items of a user that are read")
     gaps: bool = Field(True, description="whether the days between items are read")
     text: bool = Field(True, description="whether items are known by their text vectors, too")
+    encoder: str = Field(
+        "", description="encoder of text_embeddings that is read; '': that which the run's text_embeddings chose"
+    )
     full_softmax_items: int = Field(
         60_000, ge=0, le=1 << 24, description="items up to which the softmax goes over all of them; beyond: `negatives`"
     )

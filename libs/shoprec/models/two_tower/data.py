@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from shoprec.errors import ConfigError
+from shoprec.models.texts import item_texts, of_texts
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.settings import nearest
 from shoprec.training.encoder import encode, learn, numeric_columns
@@ -46,12 +47,12 @@ def plan(inputs: Inputs, config: TwoTowerConfig, seed: int) -> Plan:
     )
     pairs = pairs.withColumn("held", held)
     train = pairs.where("not held")
-    texts = item_texts(inputs, config)
+    texts = item_texts(inputs.item_index, inputs.item_features, inputs.text_embeddings, config)
     tables = {
         "samples": Shuffled(train.drop("age_days", "held"), ("user_idx", "item_idx"), config.snapshot_files, seed),
         "users": _users(inputs, user_code, train, config),
         "items": _items(inputs, item_code, texts),
-        "texts": texts.where("item_idx = text_idx").select("text_idx", "vector"),
+        "texts": of_texts(texts),
         "validation": _validation(pairs),
     }
     facts = {
@@ -116,26 +117,6 @@ def _items(inputs: Inputs, code: Encoding, texts: DataFrame) -> DataFrame:
     coded = encode(known, ["item_idx", "log_q"], code)
     placed = coded.join(texts.select("item_idx", "text_idx"), on="item_idx", how="left")
     return placed.withColumn("text_idx", F.coalesce("text_idx", F.lit(-1)))
-
-
-def item_texts(inputs: Inputs, config: TwoTowerConfig) -> DataFrame:
-    """(item_idx, text_idx, vector) of items with a text vector; items with one text share its text_idx.
-
-    Where no encoder is told, it is that of the most items. A text's number is that of its first item, so that numbering
-    needs no order over all texts.
-    """
-    hashed = inputs.item_index.select("item_id", "item_idx").join(
-        inputs.item_features.select("item_id", "text_hash").where("text_hash is not null"), on="item_id", how="inner"
-    )
-    vectors = inputs.text_embeddings.where(F.lit(config.text))
-    found = hashed.join(vectors, on="text_hash", how="inner")
-    if config.encoder:
-        found = found.where(F.col("encoder") == config.encoder)
-    else:
-        covered = found.groupBy("encoder").agg(F.count(F.lit(1)).alias("n")).orderBy(F.desc("n"), "encoder").limit(1)
-        found = found.join(F.broadcast(covered.select("encoder")), on="encoder", how="left_semi")
-    same_text = Window.partitionBy("text_hash")
-    return found.select("item_idx", F.min("item_idx").over(same_text).alias("text_idx"), "vector")
 
 
 def _validation(pairs: DataFrame) -> DataFrame:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 
 from shoprec.errors import ShoprecError
+from shoprec.models.texts import load_texts, text_width
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.model import Shape, UserBatch
 from shoprec.training.encoding import Encoding
@@ -35,8 +36,7 @@ class Columns:
         facts = snapshot.manifest.facts
         user, item = Encoding.of(facts["user_encoding"]), Encoding.of(facts["item_encoding"])
         buckets = {"w_user_bucket": facts["user_buckets"]} if facts["user_buckets"] else {}
-        first = next(snapshot.batches("texts", ["vector"], 0, 1), None)
-        width = len(first.column("vector")[0]) if first is not None else 0
+        width = text_width(snapshot)
         return cls(
             facts["users"],
             facts["items"],
@@ -90,22 +90,9 @@ def load_items(snapshot: Snapshot, columns: Columns, device: torch.device) -> It
     if np.isnan(log_q).any():
         raise ShoprecError(f"the snapshot lacks {np.isnan(log_q).sum():,} of {count:,} items: run the job again")
     rows[:, 0] = np.arange(count)
-    numbers, texts = _load_texts(snapshot, columns)
-    place = np.searchsorted(numbers, text)
-    place[text < 0] = len(numbers)
+    place, texts = load_texts(snapshot, text, columns.shape.text_width)
     tensors = (torch.from_numpy(array).to(device) for array in (rows, numeric, place, texts))
     return Items(*tensors, log_q)
-
-
-def _load_texts(snapshot: Snapshot, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
-    width = columns.shape.text_width
-    numbers, vectors = [np.zeros(0, np.int64)], [np.zeros((0, width), np.float32)]
-    for batch in snapshot.batches("texts"):
-        numbers.append(column(batch, "text_idx", np.int64))
-        vectors.append(padded(batch, "vector", width, 0, np.float32))
-    order = np.argsort(np.concatenate(numbers))
-    texts = np.concatenate(vectors)[order]
-    return np.concatenate(numbers)[order], np.concatenate([texts, np.zeros((1, width), np.float32)])
 
 
 @dataclass(frozen=True)

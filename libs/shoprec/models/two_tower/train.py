@@ -3,8 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from shoprec.models.two_tower.config import TwoTowerConfig
@@ -15,11 +13,12 @@ from shoprec.models.two_tower.tensors import Columns, Items, load_items, load_us
 from shoprec.models.two_tower.validation import load_held_out
 from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
-from shoprec.training.loop import facts_of, train
+from shoprec.training.loop import curves, facts_of, train
 from shoprec.training.memory import check_fits
 from shoprec.training.reader import Snapshot, column
 from shoprec.training.reports import Report, now_and_then
 from shoprec.training.storage import Folder
+from shoprec.training.vectors import write_vectors
 from shoprec.training.weights import write_weights
 from shoprec.training.worker import Rank
 from shoprec.usage import free_bytes
@@ -69,11 +68,6 @@ def train_two_tower(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def curves(facts: dict[str, Any]) -> dict[str, Any]:
-    """What of a training's facts is the same whenever it is repeated."""
-    return {name: facts[name] for name in ("epochs", "loss", "val", "best_epoch", "samples")}
-
-
 def load_task(
     snapshot: Snapshot, columns: Columns, config: TwoTowerConfig, lanes: Lanes, device: torch.device, seed: int
 ) -> TwoTowerTask:
@@ -105,7 +99,7 @@ def export_users(
     first, last = bounds(snapshot.rows("users"), rank.collectives.rank, rank.collectives.size)
     for number, (ids, user) in enumerate(user_batches(snapshot, columns, config, first, last, rank.device)):
         name = f"users/part-{rank.collectives.rank:05d}-{number:05d}.parquet"
-        _write(out, name, "user_idx", ids, model.embed_users(user))
+        write_vectors(out, name, "user_idx", ids, model.embed_users(user))
 
 
 def export_items(model: TwoTower, items: Items, rank: Rank, out: Folder, often: Report) -> None:
@@ -115,13 +109,4 @@ def export_items(model: TwoTower, items: Items, rank: Rank, out: Folder, often: 
         often({"kind": "write"})
         ids = torch.arange(low, min(low + BLOCK, last), device=rank.device)
         name = f"items/part-{rank.collectives.rank:05d}-{number:05d}.parquet"
-        _write(out, name, "item_idx", ids.cpu().numpy(), model.items(*items.of(ids)))
-
-
-def _write(out: Folder, name: str, key: str, ids: np.ndarray, vectors: torch.Tensor) -> None:
-    values = vectors.float().cpu().numpy()
-    offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1)))
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({key: pa.array(ids.astype(np.int32)), "vector": lists}), sink)
-    out.write(name, sink.getvalue().to_pybytes())
+        write_vectors(out, name, "item_idx", ids.cpu().numpy(), model.items(*items.of(ids)))

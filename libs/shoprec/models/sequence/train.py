@@ -1,0 +1,164 @@
+"""One rank's training of the sequence model: load, train, export; what the launcher calls on every rank."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from shoprec.errors import ShoprecError
+from shoprec.models.sequence.config import SequenceConfig
+from shoprec.models.sequence.model import NOTHING, Histories
+from shoprec.models.sequence.task import BLOCK, Data, HeldOut, Sequence, SequenceTask, Texts
+from shoprec.models.texts import load_texts, text_width
+from shoprec.models.two_tower.task import precision
+from shoprec.training.checkpoints import Checkpoints
+from shoprec.training.lanes import Lanes, bounds
+from shoprec.training.loop import curves, facts_of, train
+from shoprec.training.memory import PROCESS, check_fits
+from shoprec.training.reader import Snapshot, column, padded
+from shoprec.training.reports import now_and_then
+from shoprec.training.storage import Folder
+from shoprec.training.vectors import write_vectors
+from shoprec.training.weights import write_weights
+from shoprec.training.worker import Rank
+from shoprec.usage import free_bytes
+
+#: Items embedded at a time for the export.
+ITEMS_AT_A_TIME = 65536
+
+_ADVICE = (
+    "set ranks (histories), width (table), length, batch or full_softmax_items (step), or rank_memory_gib where more "
+    "is allowed"
+)
+
+
+def train_sequence(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Train on the snapshot in ``arguments['snapshot']``; embeddings and weights go to folders named there.
+
+    :param arguments: snapshot, checkpoints, embeddings, model (folders), settings (of SequenceConfig), seed
+    :returns: facts of the training, with the weights' SHA-256
+    :raises ConfigError: a rank needs more memory than it may use
+    """
+    config, group, seed = SequenceConfig(**arguments["settings"]), rank.collectives, arguments["seed"]
+    often = now_and_then(rank.report)
+    snapshot = Snapshot(Folder(arguments["snapshot"]), lambda: often({"kind": "read"}))
+    needs = bytes_needed(snapshot, config, group.size)
+    check_fits(needs, int(config.rank_memory_gib * 2**30) or free_bytes() // group.local_size, _ADVICE)
+    group.barrier()
+
+    lanes = Lanes(snapshot.rows("samples"), config.lanes, config.batch, group.rank, group.size)
+    task = load_task(snapshot, config, lanes, rank.device, seed, group.rank)
+    group.barrier()  # one rank may take longer to load than ranks wait for each other in a step
+    checkpoints = Checkpoints(Folder(arguments["checkpoints"]), config.checkpoints)
+    history = train(task, lanes, config, group, checkpoints, seed, rank.report)
+
+    out = Folder(arguments["embeddings"])
+    if group.rank == 0:
+        out.delete("users")
+        out.delete("items")
+    group.barrier()
+    task.model.eval()
+    with torch.no_grad(), precision(config, rank.device):
+        _export(task, snapshot, config, rank, out)
+    facts = {**facts_of(history, snapshot.rows("samples"), group.size), "bytes_needed": needs}
+    if group.rank == 0:
+        told = {"settings": arguments["settings"], "snapshot": snapshot.manifest.facts, "training": curves(facts)}
+        facts["sha256"] = write_weights(Folder(arguments["model"]), "model", task.named_parameters(), told)
+    return facts
+
+
+def load_task(
+    snapshot: Snapshot, config: SequenceConfig, lanes: Lanes, device: torch.device, seed: int, part: int
+) -> SequenceTask:
+    """The model, untrained, with the histories of the rank whose ``lanes`` these are."""
+    length, items = config.length, snapshot.manifest.facts["items"]
+    own = list(_histories(snapshot, "samples", length + 1, lanes.first, lanes.last, device))
+    text, log_q = np.full(items, -1, np.int64), np.full(items, np.nan, np.float32)
+    for batch in snapshot.batches("items"):
+        ids = column(batch, "item_idx", np.int64)
+        text[ids], log_q[ids] = column(batch, "text_idx", np.int64), column(batch, "log_q", np.float32)
+    if np.isnan(log_q).any():
+        raise ShoprecError(f"the snapshot lacks {np.isnan(log_q).sum():,} of {items:,} items: run the job again")
+    width = text_width(snapshot)
+    texts = Texts(*(torch.from_numpy(array).to(device) for array in load_texts(snapshot, text, width)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Sequence(items, width, config).to(device)
+    data = Data(
+        _together([one for _, one, _ in own], length + 1, device), texts, log_q, _held_out(snapshot, length, device)
+    )
+    return SequenceTask(model, data, config, seed, part)
+
+
+def bytes_needed(snapshot: Snapshot, config: SequenceConfig, ranks: int) -> dict[str, int]:
+    """What takes memory on one rank -> bytes, at most."""
+    items, width, text = snapshot.manifest.facts["items"], config.width, text_width(snapshot)
+    places, sampled = config.batch // ranks * config.length, items > config.full_softmax_items
+    scored = config.negatives if sampled else items
+    table = items * (width + 1)
+    return {
+        "process": PROCESS,
+        "histories": -(-snapshot.rows("samples") // ranks) * (config.length + 1) * (4 + 4),
+        "texts": 4 * (text * (snapshot.rows("texts") + 1) + 2 * items),
+        # Parameters and state (AdamW's is twice the table); once more while a checkpoint is written.
+        "table": 4 * table * (4 if sampled else 8),
+        # Logits, their exponentials and gradients; what the layers keep for theirs.
+        "step": 4 * places * (3 * scored + (16 * config.layers + 8) * width),
+    }
+
+
+def _histories(
+    snapshot: Snapshot, table: str, length: int, first: int, last: int | None, device: torch.device
+) -> Iterator[tuple[np.ndarray, Histories, pa.RecordBatch]]:
+    """user_idx, the histories, the latest item last, and the batch itself."""
+    for batch in snapshot.batches(table, None, first, last):
+        item, days = (
+            _last(padded(batch, name, length, empty, kind), batch.column(name).value_lengths())
+            for name, empty, kind in (("items", NOTHING, np.int32), ("days", 0, np.float32))
+        )
+        tensors = (torch.from_numpy(array).to(device) for array in (item, days))
+        yield column(batch, "user_idx", np.int64), Histories(*tensors), batch
+
+
+def _last(rows: np.ndarray, lengths: pa.Array) -> np.ndarray:
+    """The rows with what fills them up before what they hold."""
+    places = np.arange(rows.shape[1]) + lengths.to_numpy(zero_copy_only=False)[:, None]
+    return np.take_along_axis(rows, places % rows.shape[1], axis=1)
+
+
+def _together(parts: list[Histories], length: int, device: torch.device) -> Histories:
+    none = Histories(torch.empty(0, length, dtype=torch.int32, device=device), torch.empty(0, length, device=device))
+    parts = parts or [none]
+    return Histories(torch.cat([part.item_BL for part in parts]), torch.cat([part.days_BL for part in parts]))
+
+
+def _held_out(snapshot: Snapshot, length: int, device: torch.device) -> HeldOut | None:
+    """The validation table, whole, on every rank: its size is bounded by the settings. None where it is empty."""
+    parts = list(_histories(snapshot, "validation", length, 0, None, device))
+    if not parts:
+        return None
+    follows = np.concatenate([column(batch, "next", np.int64) for _, _, batch in parts])
+    histories = _together([one for _, one, _ in parts], length, device)
+    return HeldOut(Histories(histories.item_BL.long(), histories.days_BL), torch.from_numpy(follows).to(device))
+
+
+def _export(task: SequenceTask, snapshot: Snapshot, config: SequenceConfig, rank: Rank, out: Folder) -> None:
+    """The embeddings of this rank's share of users and items."""
+    often, part = now_and_then(rank.report), f"part-{rank.collectives.rank:05d}"
+    first, last = bounds(snapshot.rows("users"), rank.collectives.rank, rank.collectives.size)
+    for number, (ids, every, _) in enumerate(_histories(snapshot, "users", config.length, first, last, rank.device)):
+        often({"kind": "write"})
+        read = [
+            task.read(Histories(item_BL.long(), days_BL))[:, -1]
+            for item_BL, days_BL in zip(every.item_BL.split(BLOCK), every.days_BL.split(BLOCK), strict=True)
+        ]
+        write_vectors(out, f"users/{part}-{number:05d}.parquet", "user_idx", ids, torch.cat(read))
+    items = snapshot.manifest.facts["items"]
+    first, last = bounds(items, rank.collectives.rank, rank.collectives.size)
+    for number, low in enumerate(range(first, last, ITEMS_AT_A_TIME)):
+        often({"kind": "write"})
+        high = min(low + ITEMS_AT_A_TIME, last)
+        name = f"items/{part}-{number:05d}.parquet"
+        write_vectors(out, name, "item_idx", np.arange(low, high), task.items(low, high))

@@ -1,0 +1,84 @@
+"""The texts of items in a training snapshot: each vector once, however many items share it."""
+
+import json
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from shoprec.context import JobContext
+from shoprec.contracts.gold_runs import JOB_RUNS
+from shoprec.training.reader import Snapshot, column, padded
+
+
+class ReadsTexts(Protocol):
+    """Settings of a model that may read texts."""
+
+    text: bool
+    encoder: str
+
+
+def item_texts(
+    item_index: DataFrame, item_features: DataFrame, text_embeddings: DataFrame, config: ReadsTexts
+) -> DataFrame:
+    """(item_idx, text_idx, vector) of items with a text vector; items with one text share its text_idx.
+
+    Where no encoder is told, it is that of the most items. A text's number is that of its first item, so that numbering
+    needs no order over all texts.
+    """
+    hashed = item_index.select("item_id", "item_idx").join(
+        item_features.select("item_id", "text_hash").where("text_hash is not null"), on="item_id", how="inner"
+    )
+    vectors = text_embeddings.where(F.lit(config.text))
+    found = hashed.join(vectors, on="text_hash", how="inner")
+    if config.encoder:
+        found = found.where(F.col("encoder") == config.encoder)
+    else:
+        covered = found.groupBy("encoder").agg(F.count(F.lit(1)).alias("n")).orderBy(F.desc("n"), "encoder").limit(1)
+        found = found.join(F.broadcast(covered.select("encoder")), on="encoder", how="left_semi")
+    same_text = Window.partitionBy("text_hash")
+    return found.select("item_idx", F.min("item_idx").over(same_text).alias("text_idx"), "vector")
+
+
+def of_texts(texts: DataFrame) -> DataFrame:
+    """text_idx, vector: each text of ``item_texts`` once."""
+    return texts.where("item_idx = text_idx").select("text_idx", "vector")
+
+
+def text_width(snapshot: Snapshot) -> int:
+    """The width of the snapshot's text vectors; 0: it has none."""
+    first = next(snapshot.batches("texts", ["vector"], 0, 1), None)
+    return len(first.column("vector")[0]) if first is not None else 0
+
+
+def load_texts(
+    snapshot: Snapshot, text: npt.NDArray[np.int64], width: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """(row of the texts of each item, texts [texts + 1, width]), the last one zeros, for items without.
+
+    :param text: text_idx of each item, -1 for none
+    """
+    numbers, vectors = [np.zeros(0, np.int64)], [np.zeros((0, width), np.float32)]
+    for batch in snapshot.batches("texts"):
+        numbers.append(column(batch, "text_idx", np.int64))
+        vectors.append(padded(batch, "vector", width, 0, np.float32))
+    known = np.concatenate(numbers)
+    order = np.argsort(known)
+    place = np.searchsorted(known[order], text)
+    place[text < 0] = len(known)
+    return place, np.concatenate([np.concatenate(vectors)[order], np.zeros((1, width), np.float32)])
+
+
+def encoder_of(job: JobContext) -> str:
+    """The encoder that the settings name, or that this run's text_embeddings chose; '': neither is known.
+
+    The vectors of other runs lie beside its own, perhaps by another encoder.
+    """
+    if job.settings.encoder:
+        return job.settings.encoder
+    ended = job.lake.read(JOB_RUNS, run_id=job.run_id, job="text_embeddings").select("as_of", "detail").collect()
+    if not ended:
+        return ""
+    return json.loads(max(ended, key=lambda row: row["as_of"])["detail"]).get("encoder", "")

@@ -1,0 +1,109 @@
+"""From gold tables to embeddings: snapshot by Spark, training by the launcher that is set, embeddings read back."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from shoprec.context import JobContext
+from shoprec.contracts.gold import ITEM_EMBEDDINGS, USER_EMBEDDINGS
+from shoprec.models.embeddings import named
+from shoprec.training.config import TrainingConfig
+from shoprec.training.launch import launch
+from shoprec.training.snapshot import Plan, write_snapshot
+from shoprec.training.storage import Folder
+from shoprec.training.tracking import Training, record
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave: (user_id, vector), (item_id, vector), and facts with the weights' SHA-256."""
+
+    users: DataFrame
+    items: DataFrame
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a training keeps what.
+
+    :ivar training: the snapshot, checkpoints, and the ranks' embeddings, which the frames of ``Trained`` read
+    :ivar model: the weights
+    """
+
+    training: Folder
+    model: Folder
+
+
+def trained(
+    function: str,
+    plan: Plan,
+    index: tuple[DataFrame, DataFrame],
+    config: TrainingConfig,
+    places: Places,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Trained:
+    """Train on a snapshot.
+
+    :param function: by the name that every rank finds it
+    :param plan: its table ``samples`` is what steps are made of
+    :param index: user_index and item_index
+    :param progress: told, in words, how far it is
+    :raises ShoprecError: the training failed
+    """
+    training = places.training
+    manifest = write_snapshot(plan, training.below("snapshot"))
+    progress(f"snapshot of {manifest.tables['samples'].rows:,} samples; training on {config.ranks} ranks")
+    arguments = {
+        "snapshot": training.below("snapshot").uri,
+        "checkpoints": training.below(f"checkpoints/{_identity(manifest.digest, config, seed)}").uri,
+        "embeddings": training.below("embeddings").uri,
+        "model": places.model.uri,
+        "settings": config.model_dump(mode="json"),
+        "seed": seed,
+    }
+    facts = launch(function, arguments, config, training, lambda told: _tell(told, progress))
+    users, items = (
+        named(own.sparkSession.read.parquet(f"{training.uri}/embeddings/{kind}s"), own, kind)
+        for kind, own in zip(("user", "item"), index, strict=True)
+    )
+    return Trained(users, items, facts)
+
+
+def keep(job: JobContext, config: TrainingConfig, fit: Callable[[Places], Trained]) -> None:
+    """What the jobs of trained models do: fit, write the embeddings under the job's name, and keep the training."""
+    name, place = job.job.name, f"{job.run_id}/{job.as_of}"
+    places = Places(Folder(f"{job.files}/training/{place}/{name}"), Folder(f"{job.files}/models/{name}/{place}"))
+    made = fit(places)
+    job.write(made.users, USER_EMBEDDINGS, model=name)
+    job.write(made.items, ITEM_EMBEDDINGS, model=name)
+    tags = {"run_id": job.run_id, "as_of": str(job.as_of), "shop": job.shop.name, "sha256": made.facts["sha256"]}
+    training = Training(f"{name} {place}", config.model_dump(), tags, made.facts, places.model)
+    job.note(
+        training=made.facts,
+        digests={f"{name} {job.as_of}": made.facts["sha256"]},
+        model=places.model.uri,
+        mlflow_run=record(training, config, job.files),
+    )
+
+
+def _identity(digest: str, config: TrainingConfig, seed: int) -> str:
+    """Names the trainings that one may go on from another's checkpoints: same data, settings and seed.
+
+    How and where the ranks run does not count: a training that was killed may go on with more ranks.
+    """
+    told = {"data": digest, "seed": seed, "settings": config.model_dump(mode="json", exclude=TrainingConfig.PLACE)}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _tell(told: dict[str, Any], progress: Callable[[str], None]) -> None:
+    if told["kind"] == "epoch":
+        figure = "" if told["validation"] is None else f", recall of held-out pairs {told['validation']:.4f}"
+        progress(f"epoch {told['epoch'] + 1}: loss {told['loss']:.4f}{figure}")
+    elif told["kind"] == "message":
+        progress(told["text"])
