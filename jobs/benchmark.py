@@ -4,12 +4,15 @@ The train part becomes a shop: its users' rows lie a day apart (leave_last_out),
 day (ratio). The pipeline learns on the last day before the as-of date and makes its lists; the test part, which the
 lake never holds, judges them. Means are over all users with test items, and a user without a list counts as 0.
 
-train, test: .parquet or .csv with user_id, item_id[, time or position][, weight]
+Everything lies on this machine, in a folder beside --out, which is removed at the end.
+
+train, test: .parquet or .csv with user_id, item_id[, time or position][, weight] (a quantity, which no model reads yet)
 items: .parquet, .csv or .jsonl with item_id[, title][, attributes (list)]
 """
 
 import argparse
 import json
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,22 +21,24 @@ from typing import Any, get_args
 import yaml
 from pyspark.sql import functions as F
 
+from shoprec.config import Config
 from shoprec.contracts.gold import CANDIDATES, RECOMMENDATIONS, SOURCES, USER_INDEX
 from shoprec.contracts.gold_runs import JOB_RUNS
-from shoprec.errors import ConfigError
+from shoprec.contracts.silver import RECONCILIATION
+from shoprec.errors import ConfigError, ContractBroken
 from shoprec.evaluation.config import FUSED
 from shoprec.job import Job, JobContext, exit_codes, load_config, opened, say
 from shoprec.lake import Lake
 from shoprec.pipeline import run_part
 from shoprec.public_splits import shop, splits
-from shoprec.public_splits.results import MEASURES, Figures, figures
+from shoprec.public_splits.results import MEASURES, Figures, checked, figures
 from shoprec.reuse import reused
 from shoprec.usage import measured
 
 #: Depths at which lists can be judged.
 MOST = 200
 #: Sources that are fused unless told.
-USUAL = (*SOURCES, "co_visit", "linear")
+USUAL = (*SOURCES, "co_visit", "linear", "sequence")
 #: Items that each source proposes to a user, and as many more as its list is deep.
 PROPOSED = 60
 #: Jobs of the graph that come after the lists are made.
@@ -51,74 +56,112 @@ def run(_: JobContext) -> None:
 JOB = Job(name="benchmark", about=__doc__, run=run)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The benchmark's own main."""
-    form = argparse.ArgumentParser(
+def form() -> argparse.ArgumentParser:
+    """The benchmark's own arguments."""
+    made = argparse.ArgumentParser(
         prog="benchmark.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    form.add_argument("--train", type=Path, required=True, metavar="FILE", help="what is known of users")
-    form.add_argument("--test", type=Path, required=True, metavar="FILE", help="what their lists are judged by")
-    form.add_argument("--items", type=Path, metavar="FILE", help="what is known of items")
-    form.add_argument("--protocol", choices=get_args(splits.Protocol), required=True, help="how the split was made")
-    form.add_argument(
+    made.add_argument("--train", type=Path, required=True, metavar="FILE", help="what is known of users")
+    made.add_argument("--test", type=Path, required=True, metavar="FILE", help="what their lists are judged by")
+    made.add_argument("--items", type=Path, metavar="FILE", help="what is known of items")
+    made.add_argument("--protocol", choices=get_args(splits.Protocol), required=True, help="how the split was made")
+    made.add_argument(
         "--k", type=int, nargs="+", default=[10, 20], metavar="K", help=f"depths, 1 to {MOST} (default: 10 20)"
     )
-    form.add_argument(
+    made.add_argument(
         "--exclude-seen", action="store_true",
         help="leave out of the lists what the user has in the train part (ratio: always)",
     )  # fmt: skip
-    form.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the figures go, as JSON")
-    form.add_argument("--seed", type=int, default=1, help="of everything random (default: %(default)s)")
-    form.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
-    form.add_argument(
+    made.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the figures go, as JSON")
+    made.add_argument("--seed", type=int, default=1, help="of everything random (default: %(default)s)")
+    made.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
+    made.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="as for every job"
     )
-    asked = form.parse_args(argv)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The benchmark's own main."""
+    asking = form()
+    asked = asking.parse_args(argv)
     if not all(1 <= k <= MOST for k in asked.k):
-        form.error(f"--k: depths are 1 to {MOST}")
+        asking.error(f"--k: depths are 1 to {MOST}")
+    if asked.out.is_dir():
+        asking.error(f"--out: {asked.out} is a folder")
     with exit_codes():
         benchmark(asked)
 
 
 def benchmark(asked: argparse.Namespace) -> None:
-    """Make the shop, run the pipeline on it, judge, and write the figures."""
+    """Make the shop, run the pipeline on it, judge, and write the figures.
+
+    The shop's folder is removed once the figures are written; after an error it stays, to be looked at.
+    """
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    with measured() as usage, tempfile.TemporaryDirectory(prefix="benchmark-", dir=asked.out.parent) as folder:
-        described = shop.described(folder, _settings(max(asked.k)))
-        (Path(folder) / "shop.yml").write_text(yaml.safe_dump(described))
-        told = load_config(
-            asked.env, f"{folder}/shop.yml",
-            [f"tables={folder}/lake", f"files={folder}/files", "horizon=1", f"seed={asked.seed}", *asked.settings],
-        )  # fmt: skip
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=asked.out.parent.absolute()))
+    say(f"the split becomes a shop in {folder}")
+    (folder / "shop.yml").write_text(yaml.safe_dump(shop.described(str(folder), _settings(max(asked.k)))))
+    with measured() as usage:
+        told = _told(asked, folder)
         with opened(told, (JOB_RUNS,)) as lake:
-            _prepare(lake, asked, Path(folder))
+            facts = _prepare(lake, asked, folder)
             run_id = told.run_id(splits.AS_OF)
             part = {name: entry for name, entry in told.graph.jobs.items() if name not in LATER}
             run_part(part, told, lake, splits.AS_OF, run_id)
+            _refuse_lost_rows(lake)
             found = _judged(lake, asked, run_id, (FUSED, *told.jobs["candidates"].sources))
     spent = {"seconds": usage.seconds, "cpu_seconds": usage.cpu_seconds, "peak_rss_gib": usage.peak_rss_gib}
     settings = {name: told.decisive(name) for name in part if told.decisive(name)}
-    _write(asked.out, {**found, **spent, "settings": settings})
+    _write(asked.out, {**found, **spent, "split": facts, "settings": settings})
+    shutil.rmtree(folder)
     say(_table(found))
 
 
+def _told(asked: argparse.Namespace, folder: Path) -> Config:
+    """The configuration, whose ranker fuses the sources that candidates has.
+
+    :raises ConfigError: a source proposes less than the lists that are judged
+    """
+    places = [f"tables={folder}/lake", f"files={folder}/files", "horizon=1", f"seed={asked.seed}"]
+    told = load_config(asked.env, f"{folder}/shop.yml", [*places, *asked.settings])
+    sources, depth = told.jobs["candidates"].sources, max(asked.k)
+    short = [name for name, source in sources.items() if 0 < source.new < depth]
+    if short:
+        raise ConfigError(f"candidates.sources: {', '.join(short)} propose fewer than {depth} new items (--k)")
+    fused = f"recommendations.sources=[{', '.join(sources)}]"
+    return load_config(asked.env, f"{folder}/shop.yml", [*places, fused, *asked.settings])
+
+
 def _settings(depth: int) -> dict[str, Any]:
-    quota = {"new": PROPOSED + depth, "bought": 20}
+    quota = {"new": PROPOSED + depth, "bought": max(20, depth)}
     sources = {name: {} if name == "buy_again" else quota for name in USUAL}
     return {
         "candidates": {"sources": sources},
-        "recommendations": {"sources": list(USUAL), "k": max(20, depth), "windows": 1},
+        "recommendations": {"k": max(20, depth), "windows": 1},
     }
 
 
-def _prepare(lake: Lake, asked: argparse.Namespace, folder: Path) -> None:
-    """The raw files of the shop."""
-    with reused(splits.read(lake.spark, asked.train, say)) as train:
-        share = splits.learnt_share(train.count(), splits.read(lake.spark, asked.test, say).count())
-        dated = splits.dated(train, asked.protocol, share, asked.seed)
-        dated.write.parquet(f"{folder}/{shop.SALES}")
+def _prepare(lake: Lake, asked: argparse.Namespace, folder: Path) -> dict[str, int]:
+    """Write the raw files of the shop; what is to be told of the split."""
+    with (
+        reused(splits.read(lake.spark, asked.train, say)) as train,
+        reused(splits.read(lake.spark, asked.test, say)) as test,
+    ):
+        facts = checked(asked.protocol, train, test)
+        share = splits.learnt_share(train.count(), test.count())
+        splits.dated(train, asked.protocol, share, asked.seed).write.parquet(f"{folder}/{shop.SALES}")
         items = splits.read_items(lake.spark, asked.items) if asked.items else None
         splits.catalogue(train, items).write.parquet(f"{folder}/{shop.CATALOGUE}")
+    say(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in facts.items()))
+    return facts
+
+
+def _refuse_lost_rows(lake: Lake) -> None:
+    """:raises ContractBroken: silver refused rows of the train part: figures would be of another split."""
+    refused = lake.read(RECONCILIATION).where("table = 'interactions'").agg(F.sum("refused")).first()[0]
+    if refused:
+        raise ContractBroken(f"{refused:,} rows of the train part were refused: silver.quarantine says why")
 
 
 def _judged(lake: Lake, asked: argparse.Namespace, run_id: str, subjects: Iterable[str]) -> Figures:

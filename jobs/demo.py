@@ -32,27 +32,32 @@ def run(job: JobContext) -> None:
 JOB = Job(name="demo", about=__doc__, run=run)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The demo's own main: its settings put everything into one folder."""
-    form = argparse.ArgumentParser(
+def form() -> argparse.ArgumentParser:
+    """The demo's own arguments."""
+    made = argparse.ArgumentParser(
         prog="demo.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    form.add_argument("--as-of", type=day, default=AS_OF, metavar="DATE", help="yyyy-mm-dd (default: %(default)s)")
-    form.add_argument(
+    made.add_argument("--as-of", type=day, default=AS_OF, metavar="DATE", help="yyyy-mm-dd (default: %(default)s)")
+    made.add_argument(
         "--shop", default="completejourney", help="name in conf/shops, or a YAML file (default: %(default)s)"
     )
-    form.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
-    form.add_argument(
+    made.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
+    made.add_argument(
         "--out",
         type=Path,
         default=Path("out/demo"),
         metavar="FOLDER",
         help="where everything goes (default: %(default)s)",
     )
-    form.add_argument(
+    made.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="as for every job"
     )
-    args = form.parse_args(argv)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The demo's own main: its settings put everything into one folder."""
+    args = form().parse_args(argv)
     with exit_codes():
         demo(args.shop, args.env, args.as_of, args.out.resolve(), args.settings)
 

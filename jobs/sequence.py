@@ -15,10 +15,9 @@ from shoprec.job import Job, JobContext, cli
 from shoprec.models.sequence.config import SequenceConfig
 from shoprec.models.sequence.data import Inputs
 from shoprec.models.sequence.fit import fit
-from shoprec.models.texts import encoder_of
-from shoprec.models.trained import keep
 from shoprec.retrieval.inputs import purchases_of
 from shoprec.reuse import reused
+from shoprec.trainings import encoder_of, keep
 
 
 def run(job: JobContext) -> None:

@@ -11,11 +11,10 @@ from shoprec.contracts.gold import (
     USER_PROFILES,
 )
 from shoprec.job import Job, JobContext, cli
-from shoprec.models.texts import encoder_of
-from shoprec.models.trained import keep
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.data import Inputs
 from shoprec.models.two_tower.fit import fit
+from shoprec.trainings import encoder_of, keep
 
 TABLES = (SAMPLES, USER_INDEX, ITEM_INDEX, USER_PROFILES, ITEM_FEATURES, TEXT_EMBEDDINGS)
 

@@ -1,7 +1,8 @@
-"""Which hashes of keys repeat: each part of the rows sorts its own in NumPy.
+"""Hashes of keys: shares of rows that they draw, and which of them repeat.
 
-Nearly every hash is a group of its own, and a map of millions of groups takes Spark longer than this sort. A task
-holds 24 bytes for each distinct hash of its part and 16 for each of ``_AT_ONCE`` rows, whatever number of rows has one.
+Nearly every hash is a group of its own, and a map of millions of groups takes Spark longer than to let each part of the
+rows sort its own in NumPy. A task holds 24 bytes for each distinct hash of its part and 16 for each of ``_AT_ONCE``
+rows, whatever number of rows has one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 #: Rows that a task sorts at once.
 _AT_ONCE = 4_000_000
@@ -17,7 +19,15 @@ _AT_ONCE = 4_000_000
 #: Rows of a part whose distinct hashes take some 400 MB: more are to be dealt to more parts.
 PART_ROWS = 16_000_000
 
+#: Steps of a share.
+_STEPS = 1_000_000
+
 Hashes = NDArray[np.int64]
+
+
+def taken(share: float, seed: int, *ids: str) -> Column:
+    """True for about ``share`` of the values of ``ids``, the same in every run with this ``seed``."""
+    return F.pmod(F.xxhash64(*ids, F.lit(f"taken {seed}")), F.lit(_STEPS)) < int(share * _STEPS)
 
 
 def repeated(hashes: DataFrame, parts: int) -> DataFrame:

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from shoprec.public_splits.results import figures
+from shoprec.errors import ConfigError
+from shoprec.public_splits.results import checked, figures
 
 
 def test_means_are_over_all_users_with_test_items(spark):
@@ -35,3 +36,28 @@ def test_means_are_over_all_users_with_test_items(spark):
     assert left_out["als"] == pytest.approx({
         "recall@2": 0.5 / 3, "hit_rate@2": 1 / 3, "ndcg@2": 1 / math.log2(3) / best_of_two / 3
     })  # fmt: skip
+
+
+def pairs(spark, *rows):
+    return spark.createDataFrame(rows, "user_id string, item_id string")
+
+
+def test_what_the_train_part_lacks_is_told(spark):
+    train = pairs(spark, ("u", "a"), ("v", "b"), ("v", "b"))
+    test = pairs(spark, ("u", "a"), ("u", "c"), ("v", "a"), ("x", "b"), ("x", "b"))
+    assert checked("ratio", train, test) == {
+        "test_users": 3, "test_pairs": 4, "unknown_users": 1, "pairs_of_unknown_items": 1, "pairs_in_train": 1
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("protocol", "test", "message"),
+    [
+        ("leave_last_out", [("u", "a"), ("u", "b"), ("v", "a")], "1 of 2 users have more than one test item"),
+        ("ratio", [("7.0", "a")], "knows no user of the test part"),
+        ("ratio", [("u", "7.0")], "knows no item of the test part"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(spark, protocol, test, message):
+    with pytest.raises(ConfigError, match=message):
+        checked(protocol, pairs(spark, ("u", "a"), ("v", "b")), pairs(spark, *test))

@@ -61,6 +61,7 @@ def test_rows_without_user_or_item_are_left_out_and_told(spark, tmp_path):
         ("user,item_id\n1,a\n", "has no column user_id; it has user, item_id"),
         ("user_id,item_id\n", "holds no row"),
         ("user_id,item_id,time\n1,a,soon\n1,b,3\n", "column time is not a number or a time in 1 of 2 rows"),
+        ("user_id,item_id,time\n1,a,NaN\n1,b,3\n", "column time is not a number or a time in 1 of 2 rows"),
         ("user_id,item_id,weight\n1,a,0\n1,b,NaN\n1,c,1\n", "column weight is not a finite number above 0 in 2 of 3"),
     ],
 )
@@ -85,6 +86,18 @@ def test_the_catalogue_holds_what_was_sold_and_what_is_described(spark, tmp_path
         for r in catalogue(train, read_items(spark, path)).select("item_id", "name", "text").collect()
     }
     assert items == {"a": (None, None), "b": ("A Ball", "a ball red x7"), "c": (None, None)}
+
+
+def test_titles_may_hold_quotes_commas_and_lines(spark, tmp_path):
+    told = 'item_id,title,attributes\na,"A ""big"" ball, red","x\ny"\n b ,plain,\n'
+    rows = read_items(spark, csv(tmp_path, told, "items.csv")).collect()
+    assert {row.item_id: row.name for row in rows} == {"a": 'A "big" ball, red', "b": "plain"}
+
+
+def test_a_folder_needs_an_order(spark, tmp_path):
+    spark.createDataFrame([("u", "a")], "user_id string, item_id string").write.parquet(f"{tmp_path}/train")
+    with pytest.raises(ConfigError, match="whose files have no order"):
+        read(spark, tmp_path / "train", print)
 
 
 def test_an_item_is_described_once(spark, tmp_path):

@@ -9,9 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec.errors import ContractBroken
+from shoprec.hashes import taken
 from shoprec.packed import pack
 from shoprec.ranking.config import FEATURES, RankingConfig, Trees
-from shoprec.ranking.learner import fold, learnt_from, taken, train, training_rows
+from shoprec.ranking.learner import fold, learnt_from, train, training_rows
 from shoprec.ranking.ranker import Ranker
 from tests.ranking.tables import NAMES, SOURCES, planted_features, with_features
 

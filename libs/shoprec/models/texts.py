@@ -1,6 +1,5 @@
 """The texts of items in a training snapshot: each vector once, however many items share it."""
 
-import json
 from typing import Protocol
 
 import numpy as np
@@ -8,8 +7,6 @@ import numpy.typing as npt
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from shoprec.context import JobContext
-from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.training.reader import Snapshot, column, padded
 
 
@@ -69,16 +66,3 @@ def load_texts(
     place = np.searchsorted(known[order], text)
     place[text < 0] = len(known)
     return place, np.concatenate([np.concatenate(vectors)[order], np.zeros((1, width), np.float32)])
-
-
-def encoder_of(job: JobContext) -> str:
-    """The encoder that the settings name, or that this run's text_embeddings chose; '': neither is known.
-
-    The vectors of other runs lie beside its own, perhaps by another encoder.
-    """
-    if job.settings.encoder:
-        return job.settings.encoder
-    ended = job.lake.read(JOB_RUNS, run_id=job.run_id, job="text_embeddings").select("as_of", "detail").collect()
-    if not ended:
-        return ""
-    return json.loads(max(ended, key=lambda row: row["as_of"])["detail"]).get("encoder", "")

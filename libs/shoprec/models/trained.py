@@ -8,14 +8,11 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from shoprec.context import JobContext
-from shoprec.contracts.gold import ITEM_EMBEDDINGS, USER_EMBEDDINGS
 from shoprec.models.embeddings import named
 from shoprec.training.config import TrainingConfig
 from shoprec.training.launch import launch
 from shoprec.training.snapshot import Plan, write_snapshot
 from shoprec.training.storage import Folder
-from shoprec.training.tracking import Training, record
 
 
 @dataclass(frozen=True)
@@ -73,23 +70,6 @@ def trained(
         for kind, own in zip(("user", "item"), index, strict=True)
     )
     return Trained(users, items, facts)
-
-
-def keep(job: JobContext, config: TrainingConfig, fit: Callable[[Places], Trained]) -> None:
-    """What the jobs of trained models do: fit, write the embeddings under the job's name, and keep the training."""
-    name, place = job.job.name, f"{job.run_id}/{job.as_of}"
-    places = Places(Folder(f"{job.files}/training/{place}/{name}"), Folder(f"{job.files}/models/{name}/{place}"))
-    made = fit(places)
-    job.write(made.users, USER_EMBEDDINGS, model=name)
-    job.write(made.items, ITEM_EMBEDDINGS, model=name)
-    tags = {"run_id": job.run_id, "as_of": str(job.as_of), "shop": job.shop.name, "sha256": made.facts["sha256"]}
-    training = Training(f"{name} {place}", config.model_dump(), tags, made.facts, places.model)
-    job.note(
-        training=made.facts,
-        digests={f"{name} {job.as_of}": made.facts["sha256"]},
-        model=places.model.uri,
-        mlflow_run=record(training, config, job.files),
-    )
 
 
 def _identity(digest: str, config: TrainingConfig, seed: int) -> str:

@@ -25,7 +25,8 @@ def described(folder: str, settings: Mapping[str, Mapping[str, Any]]) -> dict[st
                 "dataset": SALES,
                 "columns": {
                     **same, "event_at": "event_at", "type": "'purchase'", "user_id": "user_id", "item_id": "item_id",
-                    "quantity": "weight",
+                    # Thousandths are what a quantity is counted in.
+                    "quantity": "greatest(weight, 0.001)",
                 },
             }],
             "items": [{

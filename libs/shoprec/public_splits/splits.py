@@ -13,18 +13,18 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from shoprec.errors import ConfigError
+from shoprec.errors import ConfigError, first_line
+from shoprec.hashes import taken
+from shoprec.moments import midnight
 
 Protocol = Literal["leave_last_out", "ratio"]
 
 #: The as-of date of the shop that a split is made into.
 AS_OF = date(2020, 6, 1)
-#: Days before it that no row's day lies beyond, however long a history is.
-MOST_DAYS = 10_000
+#: Days before it that no row's day lies beyond, however long a history is: silver has a folder for each month.
+MOST_DAYS = 1_000
 #: Bounds of the share of the training part that rankers learn on, where it is drawn at random.
 LEAST_SHARE, MOST_SHARE = 0.05, 0.2
-
-_STEPS = 1_000_000
 
 
 def read(spark: SparkSession, path: Path, say: Callable[[str], None]) -> DataFrame:
@@ -36,24 +36,27 @@ def read(spark: SparkSession, path: Path, say: Callable[[str], None]) -> DataFra
 
     :raises ConfigError: the file cannot be read or lacks a column, holds no row, or a weight or time that is none
     """
-    rows = _open(spark, path, ("user_id", "item_id")).withColumn("place", F.monotonically_increasing_id())
+    rows = _open(spark, path, ("user_id", "item_id"))
     by = next((name for name in ("time", "position") if name in rows.columns), None)
+    if by is None and path.is_dir():
+        raise ConfigError(f"{path} is a folder, whose files have no order: add a column time or position")
     at = _sortable(by) if by else F.lit(0.0)
     weight = F.col("weight").cast("string").try_cast("double") if "weight" in rows.columns else F.lit(1.0)
-    typed = rows.select(
-        F.col("user_id").cast("string"), F.col("item_id").cast("string"), at.alias("at"), "place",
-        weight.alias("weight"), F.lit(by is not None).alias("ordered"),
-    )  # fmt: skip
+    # As silver keeps them: else users of the two parts would not be found in each other.
+    ids = (F.nullif(F.trim(F.col(name).cast("string")), F.lit("")).alias(name) for name in ("user_id", "item_id"))
+    typed = rows.withColumn("place", F.monotonically_increasing_id()).select(
+        *ids, at.alias("at"), "place", weight.alias("weight"), F.lit(by is not None).alias("ordered")
+    )
     whole = F.col("user_id").isNotNull() & F.col("item_id").isNotNull()
-    wrong = {by or "time": F.col("at").isNull(), "weight": ~((F.col("weight") > 0) & (F.col("weight") < float("inf")))}
+    finite = F.abs("weight") < float("inf")
+    wrong = {by or "time": F.isnan("at") | F.col("at").isNull(), "weight": ~((F.col("weight") > 0) & finite)}
     counts = typed.agg(
         F.count(F.lit(1)).alias("rows"), F.count_if(whole).alias("whole"),
         *(F.count_if(whole & F.coalesce(bad, F.lit(True))).alias(name) for name, bad in wrong.items()),
     ).first()  # fmt: skip
     if counts["whole"] < counts["rows"]:
-        say(
-            f"{path}: {counts['rows'] - counts['whole']:,} of {counts['rows']:,} rows name no user or no item: left out"
-        )
+        left_out = counts["rows"] - counts["whole"]
+        say(f"{path}: {left_out:,} of {counts['rows']:,} rows name no user or no item: left out")
     if not counts["whole"]:
         raise ConfigError(f"{path} holds no row with a user_id and an item_id")
     for name in wrong:
@@ -74,11 +77,10 @@ def dated(train: DataFrame, protocol: Protocol, share: float, seed: int) -> Data
     :param share: of the rows, of which rankers learn; for ``ratio``
     """
     latest = Window.partitionBy("user_id").orderBy(F.desc("at"), F.desc("place"))
-    back = F.row_number().over(latest)
+    back = F.row_number().over(latest.rowsBetween(Window.unboundedPreceding, Window.currentRow))
     if protocol == "ratio":
-        drawn = F.pmod(F.xxhash64("user_id", "item_id", F.lit(seed)), F.lit(_STEPS)) < int(share * _STEPS)
-        back = F.when(drawn, 1).when(F.col("ordered"), back + 1).otherwise(2)
-    noon = F.lit(AS_OF).cast("timestamp") - F.make_dt_interval(F.least(back, F.lit(MOST_DAYS)) - 1, F.lit(12))
+        back = F.when(taken(share, seed, "user_id", "item_id"), 1).when(F.col("ordered"), back + 1).otherwise(2)
+    noon = midnight(AS_OF) - F.make_dt_interval(F.least(back, F.lit(MOST_DAYS)) - 1, F.lit(12))
     return train.select("user_id", "item_id", "weight", noon.alias("event_at"))
 
 
@@ -101,18 +103,22 @@ def catalogue(train: DataFrame, items: DataFrame | None) -> DataFrame:
 def read_items(spark: SparkSession, path: Path) -> DataFrame:
     """The rows of a Parquet, CSV or JSON-lines file of items: item_id, name (its title), text (title and attributes).
 
-    :raises ConfigError: the file cannot be read, lacks ``item_id``, or names an item twice
+    :raises ConfigError: the file cannot be read, lacks ``item_id``, names an item twice, or attributes are neither a
+        list nor a text
     """
     rows = _open(spark, path, ("item_id",))
     title = F.col("title").cast("string") if "title" in rows.columns else F.lit(None).cast("string")
-    said = [title]
-    if "attributes" in rows.columns:
-        listed = dict(rows.dtypes)["attributes"].startswith("array")
-        said.append(F.array_join(F.col("attributes").cast("array<string>"), " ") if listed else F.col("attributes"))
+    said, kind = [title], dict(rows.dtypes).get("attributes")
+    if kind is not None and kind.startswith("array"):
+        said.append(F.array_join(F.col("attributes").cast("array<string>"), " "))
+    elif kind == "string":
+        said.append(F.col("attributes"))
+    elif kind is not None:
+        raise ConfigError(f"{path}: attributes are {kind}: give a list or a text")
     text = F.nullif(F.lower(F.concat_ws(" ", *said)), F.lit(""))
-    told = rows.select(F.col("item_id").cast("string"), title.alias("name"), text.alias("text")).where(
-        "item_id IS NOT NULL"
-    )
+    item = F.nullif(F.trim(F.col("item_id").cast("string")), F.lit(""))
+    told = rows.select(item.alias("item_id"), title.alias("name"), text.alias("text"))
+    told = told.where(F.col("item_id").isNotNull())
     twice = told.groupBy("item_id").count().where("count > 1").count()
     if twice:
         raise ConfigError(f"{path} describes {twice:,} items more than once: one row an item")
@@ -126,10 +132,12 @@ def _open(spark: SparkSession, path: Path, needed: tuple[str, ...]) -> DataFrame
         raise ConfigError(f"{path}: name a .parquet, .csv or .jsonl file")
     if not path.exists():
         raise ConfigError(f"{path} does not exist")
+    # Quotes within quotes are doubled, and titles may have several lines.
+    options = {"header": True, "escape": '"', "multiLine": True} if kind == "csv" else {}
     try:
-        rows = spark.read.options(header=True).format(kind).load(str(path))
+        rows = spark.read.options(**options).format(kind).load(str(path))
     except PySparkException as error:
-        raise ConfigError(f"{path} cannot be read as {kind}: {error}") from error
+        raise ConfigError(f"{path} cannot be read as {kind}: {first_line(error)}") from error
     missing = [name for name in needed if name not in rows.columns]
     if missing:
         raise ConfigError(f"{path} has no column {' and '.join(missing)}; it has {', '.join(rows.columns)}")

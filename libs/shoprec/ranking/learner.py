@@ -17,6 +17,7 @@ from xgboost.spark import SparkXGBClassifier
 
 from shoprec import arrow
 from shoprec.errors import ContractBroken
+from shoprec.hashes import taken
 from shoprec.packed import matrix_in, matrix_of
 from shoprec.ranking.config import FEATURES, HABIT, RankingConfig, Trees
 
@@ -27,8 +28,6 @@ ENOUGH = 1000
 #: Leaves that a small shop's rows shall at least suffice for. Of rare purchases the hessians sum up to about their
 #: number: a least sum for a leaf that is meant for thousands would leave trees without a split that says anything.
 _LEAVES = 12
-
-_HASH_STEPS = 1_000_000
 
 #: What learning in one task gives.
 _MADE = pa.schema([("rows", pa.int64()), ("bought", pa.int64()), ("booster", pa.binary())])
@@ -45,11 +44,6 @@ def fold(of: str, seed: int, folds: int) -> Column:
 def folds(seed: int, settings: RankingConfig) -> dict[str, Column]:
     """The part of each row's user and of its item, for cross-fitting."""
     return {f"{of}_fold": fold(f"{of}_id", seed, settings.folds) for of in ("user", "item")}
-
-
-def taken(share: float, seed: int, *ids: str) -> Column:
-    """True for about ``share`` of the values of ``ids``, the same in every run with this ``seed``."""
-    return F.pmod(F.xxhash64(*ids, F.lit(f"taken {seed}")), F.lit(_HASH_STEPS)) < int(share * _HASH_STEPS)
 
 
 def learnt_from(user_index: DataFrame, seed: int, settings: RankingConfig) -> Column:

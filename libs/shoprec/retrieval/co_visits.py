@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from shoprec import arrow
+from shoprec.retrieval.latest import latest
 from shoprec.settings import Settings
 from shoprec.whole import whole
 
@@ -49,17 +50,16 @@ def co_visits(visits: DataFrame, settings: CoVisitSettings) -> DataFrame:
     """The items that are met most after (and, for less, before) each item.
 
     A pair of visits g places apart weighs gap_decay^(g - 1) / log(2 + visits of the user), halved with the age of the
-    later one; for the earlier item as neighbour of the later one ``backward`` times that. Visits of one moment have no
-    order: either counts the mean of both ways. The sum is divided by the visits of the neighbour to the power
-    ``popularity``.
+    later one; for the earlier item as neighbour of the later one ``backward`` times that. The sum is divided by the
+    visits of the neighbour to the power ``popularity``. Visits that do not count, beyond ``max_items``, count nowhere.
+    Visits of one moment have no order: either counts the mean of both ways, and their places follow a hash, so that in
+    a basket longer than ``gap`` not all pairs are met.
 
     :param visits: holder string, item_idx int, at (orderable long: when), age_days double; one row a visit
     :return: item_idx, neighbour_idx, similarity (> 0), support (pairs of visits); at most ``neighbours`` rows an item,
         ties by hash of the pair
     """
-    latest = Window.partitionBy("holder").orderBy(F.desc("at"), F.xxhash64("holder", "item_idx"), "item_idx")
-    place = F.row_number().over(latest.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    kept = visits.withColumn("place", place).where(F.col("place") <= settings.max_items)
+    kept = latest(visits, "holder", settings.max_items)
 
     def pairs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return (_pairs(table, settings) for table in whole(batches, "holder", PIECE_VISITS))
@@ -68,7 +68,7 @@ def co_visits(visits: DataFrame, settings: CoVisitSettings) -> DataFrame:
     sums = partial.groupBy("item_idx", "neighbour_idx").agg(
         F.sum("weight").alias("weight"), F.sum("support").alias("support")
     )
-    popular = visits.groupBy(F.col("item_idx").alias("neighbour_idx")).agg(F.count(F.lit(1)).alias("visits"))
+    popular = kept.groupBy(F.col("item_idx").alias("neighbour_idx")).agg(F.count(F.lit(1)).alias("visits"))
     similarity = F.col("weight") * UNIT / F.pow("visits", F.lit(settings.popularity))
     measured = sums.where("weight > 0").join(popular, on="neighbour_idx", how="inner")
     measured = measured.select("item_idx", "neighbour_idx", similarity.alias("similarity"), "support")

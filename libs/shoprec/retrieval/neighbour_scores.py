@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy import sparse
 
 from shoprec import arrow
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.inputs import Inputs
+from shoprec.retrieval.latest import latest
 from shoprec.retrieval.ties import id_hash
 
 _USER, _WEIGHTED = 0, 1
@@ -82,9 +83,7 @@ def spoken(inputs: Inputs, voices: DataFrame, near: DataFrame, new: int, bought:
 def spoken_by_latest(inputs: Inputs, near: DataFrame, items: int, decay: float, new: int, bought: int) -> DataFrame:
     """As ``spoken``, by the user's latest ``items``: the last one weighs 1, each before it ``decay`` times the next."""
     last = inputs.purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at"))
-    latest = Window.partitionBy("user_id").orderBy(F.desc("at"), F.xxhash64("user_id", "item_idx"), "item_idx")
-    place = F.row_number().over(latest.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    voices = last.withColumn("place", place).where(F.col("place") <= items)
+    voices = latest(last, "user_id", items)
     weight = F.pow(F.lit(decay), F.col("place") - 1)
     return spoken(inputs, voices.select("user_id", "item_idx", weight.alias("weight")), near, new, bought)
 

@@ -5,9 +5,8 @@ closed form, the inverse of their Gram matrix. It is exact for the ``head``, the
 the others are regressed as well, by the same inverse: these are foretold, and foretell nothing. Neighbours that say
 something for an item are kept, what speaks against it is not.
 
-Scale: one task holds the histories (4 bytes an entry, of ``max_users`` users, drawn by hash, and ``max_items`` items of
-each) and some 40 bytes for each pair of the head: 640 MB at 4,000. Its work grows with the cube of the head and, for
-each further item, with its square.
+Scale: one task holds the histories (some 40 bytes an entry, of ``max_entries``) and as much for each pair of the head:
+0.8 GB and 640 MB by the usual settings. Its work grows with the cube of the head and with head^2 x ``tail``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,25 +14,27 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 from shoprec import arrow
+from shoprec.hashes import taken
 from shoprec.models.item_knn.model import named
 from shoprec.models.linear.config import LinearConfig, LinearSettings
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.inputs import Inputs
+from shoprec.retrieval.latest import latest
 from shoprec.retrieval.neighbour_scores import spoken_by_latest
-from shoprec.retrieval.ties import id_hash, number_hashes
+from shoprec.retrieval.ties import number_hashes
 
 CONFIG = LinearConfig
 
 #: Items that are foretold at a time.
 _BLOCK = 512
-
-_STEPS = 1_000_000
+#: Items of the head whose common users are counted at a time.
+_ROWS = 64
 
 _RESULT = "item_idx int, neighbour_idx int, similarity double, support long"
 _RESULT_ARROW = pa.schema(
@@ -47,23 +48,20 @@ def foretold(purchases: DataFrame, items: DataFrame, settings: LinearSettings) -
     :param purchases: user_id, item_idx, at
     """
     last = purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at"))
-    latest = Window.partitionBy("user_id").orderBy(F.desc("at"), F.xxhash64("user_id", "item_idx"))
-    kept = last.withColumn("place", F.row_number().over(latest)).where(F.col("place") <= settings.max_items)
-    share = settings.max_users / max(1, purchases.agg(F.approx_count_distinct("user_id")).first()[0])
-    drawn = kept.where(F.pmod(id_hash("user_id"), F.lit(_STEPS)) < int(min(1.0, share) * _STEPS))
+    kept = latest(last, "user_id", settings.max_items)
+    share = settings.max_entries / max(1, last.count())
+    drawn = kept.where(taken(min(1.0, share), 0, "user_id"))
     rows = drawn.groupBy("user_id").agg(F.collect_list("item_idx").alias("items")).select("items")
 
     def solve(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = [arrow.lists(batch, "items") for batch in batches if batch.num_rows]
         if held:
             lengths, chosen = (np.concatenate(part) for part in zip(*held, strict=True))
+            del held
             with threadpool_limits(1, user_api="blas"):
-                yield pa.RecordBatch.from_arrays(
-                    [pa.array(values, kind) for values, kind in zip(
-                        weights(lengths, chosen, settings), _RESULT_ARROW.types, strict=True
-                    )],
-                    schema=_RESULT_ARROW,
-                )  # fmt: skip
+                found = weights(lengths, chosen, settings)
+            columns = [pa.array(values, kind) for values, kind in zip(found, _RESULT_ARROW.types, strict=True)]
+            yield pa.RecordBatch.from_arrays(columns, schema=_RESULT_ARROW)
 
     return named(rows.repartition(1).mapInArrow(solve, _RESULT), items)
 
@@ -83,25 +81,24 @@ def weights(
 
     :param lengths: items of each user; ``chosen``: their numbers, one user after another
     """
-    names, places = np.unique(chosen, return_inverse=True)
-    shape, ends = (len(lengths), len(names)), np.concatenate([[0], np.cumsum(lengths)])
-    held = sparse.csr_array((np.ones(len(places)), places, ends), shape=shape)
-    counts = held.sum(axis=0)
-    order = np.argsort(-counts, kind="stable")
-    head, tail = np.sort(order[: settings.head]), np.sort(order[settings.head :])
-    own = held[:, head].T.tocsr()
-    common = (own @ held[:, head]).toarray()
+    ones, ends = np.ones(len(chosen), np.int32), np.concatenate([[0], np.cumsum(lengths)])
+    held = sparse.csr_array((ones, chosen.astype(np.int32), ends), shape=(len(lengths), int(chosen.max()) + 1))
+    counts = np.bincount(chosen)
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    head, tail = np.sort(order[: settings.head]), np.sort(order[settings.head :][: settings.tail])
+    of_item, on_head = held.T.tocsr(), held[:, head]
+    common = (of_item[head] @ on_head).toarray()
     inverse = _inverse(common + settings.regularisation * np.eye(len(head)))
-    best = Best(number_hashes(names[head].astype(np.int64)), settings.neighbours)
+    best = Best(number_hashes(head), settings.neighbours)
     said = -inverse / np.diag(inverse)
     np.fill_diagonal(said, 0.0)
-    _offer(best, said, common, names[head])
+    _offer(best, said, common, head)
     for at in range(0, len(tail), _BLOCK):
         some = tail[at : at + _BLOCK]
-        shared = (own @ held[:, some]).toarray()
-        _offer(best, inverse @ shared, shared, names[some])
+        shared = (of_item[some] @ on_head).toarray().T
+        _offer(best, inverse @ shared, shared, some)
     row, neighbour, similarity = best.take()
-    return names[head][row], neighbour, similarity, _support(own, held, row, np.searchsorted(names, neighbour))
+    return head[row], neighbour, similarity, _support(of_item[head], held, row, neighbour)
 
 
 def _inverse(gram: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -114,13 +111,17 @@ def _inverse(gram: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _offer(best: Best, said: npt.NDArray, common: npt.NDArray, names: npt.NDArray) -> None:
     """Where nobody has both, or one speaks against the other, there is nothing to keep."""
     scores = np.where((common > 0) & (said > 0), said, -np.inf).astype(np.float32)
-    best.offer_tile(scores, names.astype(np.int64), number_hashes(names.astype(np.int64)))
+    best.offer_tile(scores, names, number_hashes(names))
 
 
-def _support(own: sparse.csr_array, held: sparse.csr_array, row: npt.NDArray, column: npt.NDArray) -> npt.NDArray:
-    """Users of both items, of each pair of a row of the head and a column; the rows ascend."""
-    made = np.empty(len(row), np.int64)
-    for at in range(0, own.shape[0], 64):
-        mine = slice(*np.searchsorted(row, [at, at + 64]))
-        made[mine] = (own[at : at + 64] @ held).toarray()[row[mine] - at, column[mine]]
+def _support(own: sparse.csr_array, held: sparse.csr_array, row: npt.NDArray, item: npt.NDArray) -> npt.NDArray:
+    """Users of both items, of each pair of a row of the head and another item; the rows ascend."""
+    made, items = np.empty(len(row), np.int64), held.shape[1]
+    for at in range(0, own.shape[0], _ROWS):
+        mine = slice(*np.searchsorted(row, [at, at + _ROWS]))
+        common = (own[at : at + _ROWS] @ held).tocoo()
+        key, count = common.row.astype(np.int64) * items + common.col, common.data
+        order = np.argsort(key)
+        wanted = (row[mine] - at) * items + item[mine]
+        made[mine] = count[order][np.searchsorted(key[order], wanted)]
     return made
