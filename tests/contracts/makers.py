@@ -15,6 +15,9 @@ from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemNeighboursConfig
 from shoprec.models.linear import model as linear
 from shoprec.models.linear.config import LinearSettings
+from shoprec.models.sequence.config import SequenceConfig
+from shoprec.models.sequence.data import Inputs as SequenceInputs
+from shoprec.models.sequence.fit import fit as fit_sequence
 from shoprec.models.sources import KNOWN, CandidatesConfig, Drawn, Source
 from shoprec.models.spectral import model as spectral
 from shoprec.models.spectral.config import SpectralConfig
@@ -92,6 +95,23 @@ def _two_tower(shop: Planted, folder: Path) -> Fitted:
     return {"users": trained.users, "items": trained.items}
 
 
+def _sequence(shop: Planted, folder: Path) -> Fitted:
+    text = "encoder string, text_hash string, vector array<float>"
+    inputs = SequenceInputs(
+        purchases=shop.purchases,
+        user_index=shop.user_index,
+        item_index=shop.item_index,
+        item_features=shop.item_index.select("item_id", F.lit(None).cast("string").alias("text_hash")),
+        text_embeddings=shop.spark.createDataFrame([], text),
+    )
+    config = SequenceConfig(
+        launcher="in_process", ranks=1, lanes=4, batch=16, epochs=30, patience=30, width=16, layers=1, heads=2,
+        dropout=0.2, length=20, learning_rate=0.01, validation_users=0,
+    )  # fmt: skip
+    trained = fit_sequence(inputs, config, Places(Folder(f"{folder}/training"), Folder(f"{folder}/model")), 5, print)
+    return {"users": trained.users, "items": trained.items}
+
+
 def _similar(shop: Planted, folder: Path) -> Fitted:
     config = ItemNeighboursConfig()
     return {"neighbours": item_knn.similar(shop.purchases, shop.inputs.items, config)}
@@ -114,6 +134,7 @@ MAKERS = (
     Maker("als", _als, learns=True),
     Maker("spectral", _spectral, learns=True),
     Maker("two_tower", _two_tower, learns=True),
+    Maker("sequence", _sequence, learns=True),
     Maker("item_knn", _similar, learns=True),
     Maker("bought_together", _bought_together, learns=True),
     Maker("co_visit", _co_visit, learns=True),
