@@ -67,11 +67,13 @@ def _event(user: int, item: int, day: Any) -> dict[str, Any]:
     }
 
 
-def run(lake: Lake, name: str, *, at: int = 0, beside: Mapping[str, Settings] = {}, **settings: Any) -> JobContext:
+def run(
+    lake: Lake, name: str, *, at: int = 0, beside: Mapping[str, Settings] = {}, shop: Any = None, **settings: Any
+) -> JobContext:
     """Run one job for the planted day, ``at`` horizons from the run's; ``beside``: settings of other jobs."""
     job = load_job(name)
     env = SimpleNamespace(files=f"{lake.tables}_files")
     jobs = {**beside, name: job.settings(**settings)}
-    told = SimpleNamespace(shop=None, seed=5, horizon=14, env=env, jobs=jobs)
+    told = SimpleNamespace(shop=shop, seed=5, horizon=14, env=env, jobs=jobs)
     job.run(context := JobContext(job, told, lake, AS_OF, "run", at))
     return context
