@@ -101,7 +101,9 @@ def benchmark(asked: argparse.Namespace) -> None:
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=asked.out.parent.absolute()))
     say(f"the split becomes a shop in {folder}")
-    (folder / "shop.yml").write_text(yaml.safe_dump(shop.described(str(folder), _settings(max(asked.k)))))
+    (folder / "shop.yml").write_text(
+        yaml.safe_dump(shop.described(str(folder), _settings(max(asked.k), asked.protocol)))
+    )
     with measured() as usage:
         told = _told(asked, folder)
         with opened(told, (JOB_RUNS,)) as lake:
@@ -133,12 +135,14 @@ def _told(asked: argparse.Namespace, folder: Path) -> Config:
     return load_config(asked.env, f"{folder}/shop.yml", [*places, fused, *asked.settings])
 
 
-def _settings(depth: int) -> dict[str, Any]:
+def _settings(depth: int, protocol: splits.Protocol) -> dict[str, Any]:
     quota = {"new": PROPOSED + depth, "bought": max(20, depth)}
     sources = {name: {} if name == "buy_again" else quota for name in USUAL}
     return {
         "candidates": {"sources": sources},
         "recommendations": {"k": max(20, depth), "windows": 1},
+        # Where there is no order, a user's rows are of one moment.
+        "sequence": {"same_moment": protocol == "ratio"},
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from shoprec.errors import ConfigError
 from shoprec.models.embeddings import named
 from shoprec.training.config import TrainingConfig
 from shoprec.training.launch import launch
@@ -51,10 +52,16 @@ def trained(
     :param plan: its table ``samples`` is what steps are made of
     :param index: user_index and item_index
     :param progress: told, in words, how far it is
+    :raises ConfigError: there is no sample
     :raises ShoprecError: the training failed
     """
     training = places.training
     manifest = write_snapshot(plan, training.below("snapshot"))
+    if not manifest.tables["samples"].rows:
+        raise ConfigError(
+            "there is nothing to learn from: no user has enough purchases before the as-of date — choose a later "
+            "--as-of, or leave the model's source out of candidates.sources"
+        )
     progress(f"snapshot of {manifest.tables['samples'].rows:,} samples; training on {config.ranks} ranks")
     arguments = {
         "snapshot": training.below("snapshot").uri,
@@ -83,7 +90,7 @@ def _identity(digest: str, config: TrainingConfig, seed: int) -> str:
 
 def _tell(told: dict[str, Any], progress: Callable[[str], None]) -> None:
     if told["kind"] == "epoch":
-        figure = "" if told["validation"] is None else f", recall of held-out pairs {told['validation']:.4f}"
+        figure = "" if told["validation"] is None else f", of held-out pairs found {told['validation']:.4f}"
         progress(f"epoch {told['epoch'] + 1}: loss {told['loss']:.4f}{figure}")
     elif told["kind"] == "message":
         progress(told["text"])

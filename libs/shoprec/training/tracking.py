@@ -105,7 +105,7 @@ def curves(facts: Mapping[str, Any]) -> Figure:
     if any(value is not None for value in facts["val"]):
         other = axes.twinx()
         other.plot(facts["epochs"], facts["val"], marker="s", color="tab:orange", label="validation")
-        other.set_ylabel("recall of held-out pairs")
+        other.set_ylabel("held-out pairs found, share")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
 

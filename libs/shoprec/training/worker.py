@@ -33,6 +33,8 @@ class Rank:
     report: Report
 
 
+_ALONE = threading.Lock()
+
 #: A training function: on rank 0 what it returns (JSON-able) is the training's result.
 Function = Callable[[Rank, dict[str, Any]], dict[str, Any] | None]
 
@@ -44,14 +46,16 @@ def find(function: str) -> Function:
 
 
 def run_here(function: Function, arguments: dict[str, Any], config: TrainingConfig, report: Report) -> dict[str, Any]:
-    """Train on one rank in this process, whose number of threads is put back afterwards."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(config.threads)
-    try:
-        alone = Alone()
-        return function(Rank(alone, choose_device(config, alone), report), arguments) or {}
-    finally:
-        torch.set_num_threads(threads)
+    """Train on one rank in this process, whose number of threads is put back afterwards; one training at a time."""
+    # Threads and the generator of random numbers are the process's.
+    with _ALONE:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(config.threads)
+        try:
+            alone = Alone()
+            return function(Rank(alone, choose_device(config, alone), report), arguments) or {}
+        finally:
+            torch.set_num_threads(threads)
 
 
 def work(uri: str, kind: str) -> None:

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from shoprec.errors import ConfigError
+from shoprec.models.sequence import data
 from shoprec.models.sequence.config import SequenceConfig
 from shoprec.models.sequence.data import Inputs, histories, plan
 from shoprec.models.sequence.fit import fit
@@ -55,7 +57,7 @@ def vectors(frame, key):
 
 @pytest.mark.parametrize("told", [{}, {"reader": "gru"}, {"full_softmax_items": 2, "negatives": 64, "table_rate": 0.3}])
 def test_what_follows_is_foretold(inputs, tmp_path, told):
-    # Nothing is held out: the first epoch finds what is, as histories hide half of so few items.
+    # Nothing is held out: an early epoch finds what is, as histories hide half of so few items.
     made = trained(inputs, tmp_path, validation_users=0, **told)
     best = np.argmax(vectors(made.users, "user_id") @ vectors(made.items, "item_id").T, axis=1)
     expected = [(user + LONG) % ITEMS for user in range(USERS)]
@@ -79,7 +81,8 @@ def test_histories_are_in_their_order_and_as_long_as_asked(spark):
     assert found == {"u": ([1, 3, 2], [2.0, 3.0, 1.0]), "v": ([7], [0.0])}
 
 
-def test_the_last_item_of_some_is_held_out_and_not_learnt_from(inputs):
+def test_the_last_item_of_some_is_held_out_and_not_learnt_from(inputs, monkeypatch):
+    monkeypatch.setattr(data, "MOST_HELD", 0.3)
     tables = {name: getattr(table, "rows", table) for name, table in plan(inputs, settings(), 1).tables.items()}
     samples = {row["user_idx"]: row["items"] for row in tables["samples"].collect()}
     users = {row["user_idx"]: row["items"] for row in tables["users"].collect()}
@@ -93,3 +96,27 @@ def test_the_last_item_of_some_is_held_out_and_not_learnt_from(inputs):
             assert (held[user]["items"], held[user]["next"]) == (whole[:-1], whole[-1])
     texts = {row["item_idx"]: row["text_idx"] for row in tables["items"].collect()}
     assert texts == {0: -1, 1: 1, 2: 2, 3: 3, 4: 1, 5: 2, 6: 3, 7: 1, 8: 2, 9: 3}
+
+
+def test_a_whole_moment_is_held_out(inputs, spark, monkeypatch):
+    monkeypatch.setattr(data, "MOST_HELD", 1.0)
+    at = [0, 1, 2, 2, 2]
+    lines = [("u00", 3 + n, MICROS_A_DAY * one) for n, one in enumerate(at)] + [("u01", n, 0) for n in range(4)]
+    baskets = dataclasses.replace(
+        inputs, purchases=spark.createDataFrame(lines, "user_id string, item_idx int, at long")
+    )
+    told = plan(baskets, settings(validation_users=1000), 1).tables
+    (held,) = told["validation"].collect()
+    assert (held["user_idx"], held["items"]) == (0, [3, 4])
+    assert held["next"] in {5, 6, 7}
+    samples = {row["user_idx"]: row["items"] for row in told["samples"].rows.collect()}
+    assert samples[0] == [3, 4]
+    assert sorted(samples[1]) == [0, 1, 2, 3], "of one moment alone nothing can be held out"
+
+
+def test_without_a_history_of_two_there_is_nothing_to_learn(inputs, spark, tmp_path):
+    one = dataclasses.replace(
+        inputs, purchases=spark.createDataFrame([("u00", 1, 0)], "user_id string, item_idx int, at long")
+    )
+    with pytest.raises(ConfigError, match="nothing to learn from"):
+        trained(one, tmp_path)

@@ -15,7 +15,17 @@ ROWS = [[NOTHING, NOTHING, 1, 2, 3], [4, 5, 6, 7, 8], [NOTHING, NOTHING, NOTHING
 
 
 def task(rows=ROWS, held_out=None, **settings):
-    told = {"width": 8, "layers": 1, "heads": 1, "length": 4, "lanes": 2, "batch": 4, "gaps": False, "dropout": 0.0}
+    told = {
+        "width": 8,
+        "layers": 1,
+        "heads": 1,
+        "length": 4,
+        "lanes": 2,
+        "batch": 4,
+        "gaps": False,
+        "dropout": 0.0,
+        "same_moment": True,
+    }
     config = SequenceConfig(**{**told, **settings})
     torch.manual_seed(2)
     texts = Texts(torch.zeros(ITEMS, dtype=torch.int64), torch.zeros(1, 0))
@@ -66,18 +76,38 @@ def test_what_is_left_out_depends_on_the_step_alone():
 
 def test_hits_are_counted_among_items_that_the_history_lacks():
     item_BL = torch.tensor([[NOTHING, 1, 2], [3, 4, 5]])
-    made = task(held_out=HeldOut(Histories(item_BL, torch.zeros(2, 3)), torch.tensor([6, 0])), validation_k=1)
+    made = task(held_out=HeldOut(Histories(item_BL, torch.zeros(2, 3)), torch.tensor([6, 11])), validation_k=1)
     with torch.no_grad():
         read = made.read(Histories(item_BL, torch.zeros(2, 3)))[:, -1]
-    # Of the first user the history's own items score highest, then item 6; of the second, item 11 before item 0.
-    scores = {0: {1: 3.0, 2: 3.0, 6: 2.0, 0: 1.0}, 1: {11: 2.0, 0: 1.0}}
+    # Of the first user the history's own items score highest, then item 6; of the second, item 0 before item 11.
+    scores = {0: {1: 3.0, 2: 3.0, 6: 2.0, 9: 1.0}, 1: {11: 1.0, 0: 2.0}}
     wanted = torch.tensor([[scores[user].get(item, 0.0) for item in range(ITEMS)] for user in (0, 1)])
-    hits = _with_table(made, torch.linalg.lstsq(read, wanted).solution.T, read)
-    assert hits == pytest.approx(0.5)
+    table = torch.linalg.lstsq(read, wanted).solution.T
+    assert _with_table(made, table, read) == pytest.approx(0.5)
+    # An item that the first user lacks, of number 0, beats what is next; and so does what is no number.
+    table[0] += 3 * table[6]
+    assert _with_table(made, table, read) == 0
+    assert _with_table(made, table * torch.nan, read) == 0
+
+
+def test_items_of_one_moment_foretell_each_other_only_where_asked():
+    days = torch.tensor([[0.0, 0.0, 0.0, 2.0, 0.0]])
+    for asked, expected in ((True, [[2, 3, 4, 5]]), (False, [[-1, -1, 4, -1]])):
+        made = task([[1, 2, 3, 4, 5]], same_moment=asked)
+        made._data.histories.days_BL.copy_(days)
+        assert made.batch(np.array([0]), 0).next_BL.tolist() == expected
+
+
+def test_a_rank_without_samples_takes_part():
+    made = task([[NOTHING] * 5])
+    loss, count = made.loss(made.batch(np.array([-1, -1]), 0))
+    loss.backward()
+    assert (float(loss), int(count)) == (0.0, 0)
 
 
 def _with_table(made, table_ID, read_BD):
     """Validate with these vectors of items, and what was read as it was."""
     made.items = lambda first, last: table_ID[first:last]
+    made.model.items.forward = lambda item, _: table_ID[item]
     made.read = lambda histories: read_BD[:, None, :]
     return made.validate(Alone())

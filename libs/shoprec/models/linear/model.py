@@ -49,7 +49,7 @@ def foretold(purchases: DataFrame, items: DataFrame, settings: LinearSettings) -
     """
     last = purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at"))
     kept = latest(last, "user_id", settings.max_items)
-    share = settings.max_entries / max(1, last.count())
+    share = settings.max_entries / max(1, kept.count())
     drawn = kept.where(taken(min(1.0, share), 0, "user_id"))
     rows = drawn.groupBy("user_id").agg(F.collect_list("item_idx").alias("items")).select("items")
 

@@ -28,12 +28,20 @@ class SequenceConfig(TrainingConfig):
     encoder: str = Field(
         "", description="encoder of text_embeddings that is read; '': that which the run's text_embeddings chose"
     )
+    same_moment: bool = Field(
+        False,
+        description="whether items are also foretold from others of their own moment (a basket, or where there is no "
+        "time), in the order of a hash",
+    )
     full_softmax_items: int = Field(
         60_000, ge=0, le=1 << 24, description="items up to which the softmax goes over all of them; beyond: `negatives`"
     )
     negatives: int = Field(4096, ge=1, le=1 << 20, description="items drawn in each step where the softmax is sampled")
     validation_users: int = Field(
-        2000, ge=0, le=100_000, description="users, about, whose last item is held out; 0: none"
+        2000,
+        ge=0,
+        le=100_000,
+        description="users, about, whose last moment is held out; of all a tenth at most",
     )
     validation_k: int = Field(
         10, ge=1, le=1000, description="length of the list whose hit rate is the validation figure"

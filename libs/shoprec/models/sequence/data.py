@@ -6,12 +6,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from shoprec.errors import ConfigError
+from shoprec.hashes import taken
 from shoprec.models.sequence.config import SequenceConfig
 from shoprec.models.texts import item_texts, of_texts
 from shoprec.moments import MICROS_A_DAY
 from shoprec.training.snapshot import Plan, Shuffled
 
-_STEPS = 1_000_003
+#: Share of users whose last moment is held out, at most.
+MOST_HELD = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ def plan(inputs: Inputs, config: SequenceConfig, seed: int) -> Plan:
     """The snapshot: samples (histories to learn from), users (whole ones), items, texts and validation.
 
     Samples are one item longer than what is read: each item but the first is foretold from those before it. Of some
-    users, drawn by a hash, the last item is held out: it stands in ``validation``, with what came before it.
+    users, drawn by a hash, the last moment is held out: the first of its items (by a hash, where they are several)
+    stands in ``validation``, with what came before it.
 
     :raises ConfigError: there is no user or item
     """
@@ -37,18 +40,25 @@ def plan(inputs: Inputs, config: SequenceConfig, seed: int) -> Plan:
     if not users or not items:
         raise ConfigError(f"nothing to train on: {users} users and {items} items are known before the as-of date")
     told = histories(inputs.purchases, config.length + 2).join(inputs.user_index, on="user_id", how="inner")
-    told = told.withColumn("held", _drawn(min(1.0, config.validation_users / users), seed) & (F.size("items") > 2))
-    without_last = F.size("items") - F.col("held").cast("int")
+    # The last moment begins where the last gap lies; without one, all is of one moment.
+    gap = F.array_position(F.reverse(F.transform("days", lambda days: days > 0)), True)
+    begins = F.size("items") - (F.lit(0) if config.same_moment else (gap - 1).cast("int"))
+    held = taken(min(MOST_HELD, config.validation_users / users), seed, "user_idx") & (begins > 2)
+    if not config.same_moment:
+        held = held & (gap > 0)
+    told = told.withColumns({"held": held, "begins": begins})
+    without_last = F.when(F.col("held"), F.col("begins") - 1).otherwise(F.size("items"))
     length, fact = F.lit(config.length), {"users": users, "items": items}
     texts = item_texts(inputs.item_index, inputs.item_features, inputs.text_embeddings, config)
     placed = inputs.item_index.select("item_idx", "log_q").join(texts.drop("vector"), on="item_idx", how="left")
+    follows = F.element_at("items", F.col("begins")).alias("next")
     learnt = _latest(told, length + 1, without_last)
     tables = {
         "samples": Shuffled(learnt.where(F.size("items") > 1), ("user_idx",), seed=seed),
         "users": _latest(told, length, F.size("items")),
         "items": placed.withColumn("text_idx", F.coalesce("text_idx", F.lit(-1))),
         "texts": of_texts(texts),
-        "validation": _latest(told.where("held"), length, without_last, F.element_at("items", -1).alias("next")),
+        "validation": _latest(told.where("held"), length, without_last, follows),
     }
     return Plan(tables, fact)
 
@@ -76,7 +86,3 @@ def _latest(told: DataFrame, length: Column, until: Column, *more: Column) -> Da
     first = F.greatest(F.lit(1), until - length + 1)
     cut = (F.slice(name, first, until - first + 1).alias(name) for name in ("items", "days"))
     return told.select("user_idx", *cut, *more)
-
-
-def _drawn(share: float, seed: int) -> Column:
-    return F.pmod(F.xxhash64(F.lit(seed), F.lit("history"), "user_idx"), F.lit(_STEPS)) < int(share * _STEPS)

@@ -8,6 +8,7 @@ with a recurrence: GRU4Rec (Hidasi et al. 2016, https://arxiv.org/abs/1511.06939
 Shapes: B users, L places of a history, the latest last, P places that hold an item, I items, D width, T width of texts.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,7 @@ from shoprec.models.sequence.config import SequenceConfig
 
 #: Stands where a history has no item.
 NOTHING = -1
-#: Lengths of gaps that are told apart: bucket n holds those of 2^(n-1) up to 2^n days.
+#: Lengths of gaps that are told apart: bucket n holds those of more than 2^(n-1) - 1 up to 2^n - 1 days.
 GAPS = 16
 #: Standard deviation of untrained rows.
 _DEVIATION = 0.02
@@ -105,9 +106,12 @@ class Convolution(nn.Module):
 
     def __init__(self, config: SequenceConfig, layer: int) -> None:
         super().__init__()
-        self.back = (config.kernel - 1) * 2**layer
+        # Twice as far with each layer, until that is further than histories are long; then from the start again.
+        layers = max(1, math.ceil(math.log2(config.length / (config.kernel - 1))))
+        dilation = 2 ** (layer % layers)
+        self.back = (config.kernel - 1) * dilation
         self.before, self.between = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self.seen = nn.Conv1d(config.width, 2 * config.width, config.kernel, dilation=2**layer)
+        self.seen = nn.Conv1d(config.width, 2 * config.width, config.kernel, dilation=dilation)
         self.each = _each(config)
 
     def forward(self, x_BLD: torch.Tensor, there_BL: torch.Tensor) -> torch.Tensor:

@@ -18,8 +18,8 @@ from shoprec.training.collectives import Collectives
 from shoprec.training.lanes import bounds
 from shoprec.training.negatives import Sampler
 
-#: Histories read at a time where nothing is learnt.
-BLOCK = 1024
+#: Places of histories that are read at a time where nothing is learnt, and items that they are scored against.
+PLACES_AT_A_TIME, ITEMS_AT_A_TIME = 1 << 16, 1 << 14
 
 
 class Sequence(nn.Module):
@@ -104,14 +104,18 @@ class SequenceTask:
         item_BL, days_BL = item_BL[:, -longest:], every.days_BL[mine_B][:, -longest:]
         count = self._config.negatives if self.model.sampled else 0
         negative_K = torch.from_numpy(self._sampler.draw(count, step)).to(self.device)
-        next_BL = torch.where(item_BL[:, :-1] != NOTHING, item_BL[:, 1:], NOTHING)
+        follows_BL = item_BL[:, :-1] != NOTHING
+        if not self._config.same_moment:
+            follows_BL &= days_BL[:, 1:] > 0
+        next_BL = torch.where(follows_BL, item_BL[:, 1:], NOTHING)
         return Batch(Histories(item_BL[:, :-1], days_BL[:, :-1]), next_BL, negative_K, step)
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Sum of the softmax's loss over all places that another item follows, and how many they are."""
         self.model.train()
         devices = [self.device] if self.device.type == "cuda" else []
-        # What is left out depends on seed, step and rank alone: a training that was resumed leaves out the same.
+        # What is left out depends on seed, step and rank alone: a training that was resumed leaves out the same, and on
+        # n ranks another one than on one. (cuDNN's recurrences of several layers draw on their own.)
         with torch.random.fork_rng(devices), precision(self._config, self.device):
             torch.manual_seed(int(np.random.SeedSequence([self._seed, batch.step, self._part]).generate_state(1)[0]))
             there_BL = batch.next_BL != NOTHING
@@ -142,31 +146,42 @@ class SequenceTask:
 
     @torch.no_grad()
     def validate(self, collectives: Collectives) -> float | None:
-        """Share of the held-out next items that are among the k best items which the history does not hold.
+        """Share of the held-out next items that are among the k best, beside items which the history does not hold.
 
         Each rank looks at its share of the users.
         """
         if self._data.held_out is None:
             return None
         self.model.eval()
-        users = len(self._data.held_out.next_B)
+        held, users = self._data.held_out, len(self._data.held_out.next_B)
         first, last = bounds(users, collectives.rank, collectives.size)
         hits = torch.zeros(1, dtype=torch.float64, device=self.device)
-        with precision(self._config, self.device):
-            item_ID = self.items(0, len(self._data.texts.place_I)).float()
-            for low in range(first, last, BLOCK):
-                hits += self._hits(slice(low, min(low + BLOCK, last)), item_ID)
+        for mine in torch.arange(first, last, device=self.device).split(at_a_time(self._config)):
+            hits += self._hits(Histories(held.histories.item_BL[mine], held.histories.days_BL[mine]), held.next_B[mine])
         (hits,) = collectives.reduce(hits)()
         return float(hits / users)
 
-    def _hits(self, some: slice, item_ID: torch.Tensor) -> torch.Tensor:
-        held = self._data.held_out
-        histories = Histories(held.histories.item_BL[some], held.histories.days_BL[some])
-        score_BI = self.read(histories)[:, -1].float() @ item_ID.T
-        next_B1 = held.next_B[some, None]
-        own_B1 = score_BI.gather(1, next_B1)
+    def _hits(self, histories: Histories, next_B: torch.Tensor) -> torch.Tensor:
+        with precision(self._config, self.device):
+            read_BD = self.read(histories)[:, -1].float()
+            next_BD = self.model.items(next_B, self._data.texts.of(next_B)).float()
+        own_B1, beaten_B = (read_BD * next_BD).sum(dim=1, keepdim=True), torch.zeros_like(next_B)
         # Before the first item stands none, which would hide the item of number 0.
         seen_BL = torch.where(histories.item_BL == NOTHING, histories.item_BL[:, -1:], histories.item_BL)
-        score_BI.scatter_(1, seen_BL, -torch.inf)
-        beaten_B = (score_BI > own_B1).sum(dim=1)
+        for low in range(0, len(self._data.texts.place_I), ITEMS_AT_A_TIME):
+            high = min(low + ITEMS_AT_A_TIME, len(self._data.texts.place_I))
+            with precision(self._config, self.device):
+                block_JD = self.items(low, high)
+            score_BJ = read_BD @ block_JD.float().T
+            # Neither what the history holds beats the next item, nor itself, whatever its last bit.
+            for hidden_BL in (seen_BL, next_B[:, None]):
+                row, place = ((hidden_BL >= low) & (hidden_BL < high)).nonzero(as_tuple=True)
+                score_BJ[row, hidden_BL[row, place] - low] = -torch.inf
+            # What is no number beats it, too: a model that came to nothing shall not be the best.
+            beaten_B += (~(score_BJ < own_B1) & (score_BJ != -torch.inf)).sum(dim=1)
         return (beaten_B < self._config.validation_k).sum()
+
+
+def at_a_time(config: SequenceConfig) -> int:
+    """Histories that are read at a time where nothing is learnt."""
+    return max(1, PLACES_AT_A_TIME // config.length)

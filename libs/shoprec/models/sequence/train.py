@@ -10,8 +10,16 @@ import torch
 from shoprec.errors import ShoprecError
 from shoprec.models.sequence.config import SequenceConfig
 from shoprec.models.sequence.model import NOTHING, Histories
-from shoprec.models.sequence.task import BLOCK, Data, HeldOut, Sequence, SequenceTask, Texts
-from shoprec.models.texts import load_texts, text_width
+from shoprec.models.sequence.task import (
+    ITEMS_AT_A_TIME,
+    PLACES_AT_A_TIME,
+    Data,
+    HeldOut,
+    Sequence,
+    SequenceTask,
+    Texts,
+    at_a_time,
+)
 from shoprec.models.two_tower.task import precision
 from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
@@ -20,13 +28,11 @@ from shoprec.training.memory import PROCESS, check_fits
 from shoprec.training.reader import Snapshot, column, padded
 from shoprec.training.reports import now_and_then
 from shoprec.training.storage import Folder
+from shoprec.training.texts import load_texts, text_width
 from shoprec.training.vectors import write_vectors
 from shoprec.training.weights import write_weights
 from shoprec.training.worker import Rank
 from shoprec.usage import free_bytes
-
-#: Items embedded at a time for the export.
-ITEMS_AT_A_TIME = 65536
 
 _ADVICE = (
     "set ranks (histories), width (table), length, batch or full_softmax_items (step), or rank_memory_gib where more "
@@ -95,17 +101,26 @@ def load_task(
 def bytes_needed(snapshot: Snapshot, config: SequenceConfig, ranks: int) -> dict[str, int]:
     """What takes memory on one rank -> bytes, at most."""
     items, width, text = snapshot.manifest.facts["items"], config.width, text_width(snapshot)
-    places, sampled = config.batch // ranks * config.length, items > config.full_softmax_items
-    scored = config.negatives if sampled else items
-    table = items * (width + 1)
+    users, sampled = config.batch // ranks, items > config.full_softmax_items
+    learnt, scored = (
+        users * config.length,
+        config.batch // ranks * config.length + config.negatives if sampled else items,
+    )
+    # What the layers keep for their gradients; attention also how much each place looks at each other one.
+    layer = 16 * width + (3 * config.heads * config.length if config.reader == "transformer" else 0)
+    block = min(items, ITEMS_AT_A_TIME)
     return {
         "process": PROCESS,
-        "histories": -(-snapshot.rows("samples") // ranks) * (config.length + 1) * (4 + 4),
+        # Twice while they are laid together.
+        "histories": 2 * -(-snapshot.rows("samples") // ranks) * (config.length + 1) * (4 + 4),
         "texts": 4 * (text * (snapshot.rows("texts") + 1) + 2 * items),
         # Parameters and state (AdamW's is twice the table); once more while a checkpoint is written.
-        "table": 4 * table * (4 if sampled else 8),
-        # Logits, their exponentials and gradients; what the layers keep for theirs.
-        "step": 4 * places * (3 * scored + (16 * config.layers + 8) * width),
+        "table": 4 * items * (width + 1) * (4 if sampled else 8),
+        # Logits, their exponentials and gradients; texts and vectors of what is scored.
+        "step": 4 * (3 * learnt * (config.negatives if sampled else items) + scored * (2 * text + 3 * width)),
+        "layers": 4 * learnt * (config.layers * layer + 8 * width),
+        "validation": 4
+        * (PLACES_AT_A_TIME * (layer + 8 * width) + at_a_time(config) * 2 * block + block * (text + width)),
     }
 
 
@@ -129,8 +144,10 @@ def _last(rows: np.ndarray, lengths: pa.Array) -> np.ndarray:
 
 
 def _together(parts: list[Histories], length: int, device: torch.device) -> Histories:
-    none = Histories(torch.empty(0, length, dtype=torch.int32, device=device), torch.empty(0, length, device=device))
-    parts = parts or [none]
+    if not parts:  # one that foretells nothing, for a rank without samples
+        parts = [Histories(
+            torch.full((1, length), NOTHING, dtype=torch.int32, device=device), torch.zeros(1, length, device=device)
+        )]  # fmt: skip
     return Histories(torch.cat([part.item_BL for part in parts]), torch.cat([part.days_BL for part in parts]))
 
 
@@ -149,11 +166,10 @@ def _export(task: SequenceTask, snapshot: Snapshot, config: SequenceConfig, rank
     often, part = now_and_then(rank.report), f"part-{rank.collectives.rank:05d}"
     first, last = bounds(snapshot.rows("users"), rank.collectives.rank, rank.collectives.size)
     for number, (ids, every, _) in enumerate(_histories(snapshot, "users", config.length, first, last, rank.device)):
-        often({"kind": "write"})
-        read = [
-            task.read(Histories(item_BL.long(), days_BL))[:, -1]
-            for item_BL, days_BL in zip(every.item_BL.split(BLOCK), every.days_BL.split(BLOCK), strict=True)
-        ]
+        read, some = [], at_a_time(config)
+        for item_BL, days_BL in zip(every.item_BL.split(some), every.days_BL.split(some), strict=True):
+            often({"kind": "write"})
+            read.append(task.read(Histories(item_BL.long(), days_BL))[:, -1])
         write_vectors(out, f"users/{part}-{number:05d}.parquet", "user_idx", ids, torch.cat(read))
     items = snapshot.manifest.facts["items"]
     first, last = bounds(items, rank.collectives.rank, rank.collectives.size)

@@ -11,11 +11,11 @@ import pyarrow as pa
 import torch
 
 from shoprec.errors import ShoprecError
-from shoprec.models.texts import load_texts, text_width
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.model import Shape, UserBatch
 from shoprec.training.encoding import Encoding
 from shoprec.training.reader import Snapshot, column, matrix, padded
+from shoprec.training.texts import load_texts, text_width
 
 
 @dataclass(frozen=True)
