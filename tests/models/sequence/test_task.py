@@ -36,11 +36,23 @@ def task(rows=ROWS, held_out=None, **settings):
 
 
 def test_each_item_but_the_first_is_foretold_from_those_before_it():
-    made = task()
-    batch = made.batch(np.array([0, 1, 2, -1]), 0)
-    assert batch.histories.item_BL[:2].tolist() == [[-1, -1, 1, 2], [4, 5, 6, 7]]
-    assert batch.next_BL.tolist() == [[-1, -1, 2, 3], [5, 6, 7, 8], [-1] * 4, [-1] * 4]
-    assert made.batch(np.array([0, 2]), 0).next_BL.tolist() == [[2, 3], [-1, -1]]
+    (part,) = task().batch(np.array([0, 1, 2, -1]), 0).parts
+    assert part.histories.item_BL[:2].tolist() == [[-1, -1, 1, 2], [4, 5, 6, 7]]
+    assert part.next_BL.tolist() == [[-1, -1, 2, 3], [5, 6, 7, 8], [-1] * 4, [-1] * 4]
+    (part,) = task().batch(np.array([0, 2]), 0).parts
+    assert part.next_BL.tolist() == [[2, 3], [-1, -1]]
+
+
+def test_long_histories_are_read_apart_from_short_ones_and_the_loss_is_the_same(monkeypatch):
+    rows = [[NOTHING] * (9 - n) + list(range(n)) for n in (3, 8, 5, 2, 7)]
+    made, batch = task(rows, reader="gru"), np.arange(5)
+    together, count = made.loss(made.batch(batch, 0))
+    monkeypatch.setattr("shoprec.models.sequence.task.SHORT", 2)
+    parts = made.batch(batch, 0).parts
+    assert [part.next_BL.shape for part in parts] == [(1, 1), (1, 2), (3, 7)]
+    apart, counted = made.loss(made.batch(batch, 0))
+    torch.testing.assert_close(apart, together)
+    assert count == counted == sum(int((part.next_BL != NOTHING).sum()) for part in parts) == 20
 
 
 def test_the_loss_is_that_of_a_softmax_over_all_items():
@@ -65,7 +77,7 @@ def test_beyond_many_items_it_is_sampled_and_the_tables_gradient_is_sparse():
     loss.backward()
     assert made.tables[0].grad.is_sparse
     assert full.tables == []
-    assert float(loss) == pytest.approx(float(full.loss(full.batch(np.array([0, 1]), 3))[0]), rel=0.02)
+    assert loss.item() == pytest.approx(full.loss(full.batch(np.array([0, 1]), 3))[0].item(), rel=0.02)
 
 
 def test_what_is_left_out_depends_on_the_step_alone():
@@ -95,7 +107,7 @@ def test_items_of_one_moment_foretell_each_other_only_where_asked():
     for asked, expected in ((True, [[2, 3, 4, 5]]), (False, [[-1, -1, 4, -1]])):
         made = task([[1, 2, 3, 4, 5]], same_moment=asked)
         made._data.histories.days_BL.copy_(days)
-        assert made.batch(np.array([0]), 0).next_BL.tolist() == expected
+        assert made.batch(np.array([0]), 0).parts[0].next_BL.tolist() == expected
 
 
 def test_a_rank_without_samples_takes_part():

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from shoprec.models.sequence.config import SequenceConfig
 from shoprec.models.sequence.model import NOTHING, Histories, ItemTable, Reader
-from shoprec.models.two_tower.loss import sampled_softmax
-from shoprec.models.two_tower.task import precision
 from shoprec.training.collectives import Collectives
 from shoprec.training.lanes import bounds
 from shoprec.training.negatives import Sampler
+from shoprec.training.precision import precision
+from shoprec.training.softmax import full_softmax, sampled_softmax
 
 #: Places of histories that are read at a time where nothing is learnt, and items that they are scored against.
 PLACES_AT_A_TIME, ITEMS_AT_A_TIME = 1 << 16, 1 << 14
+#: Histories of up to so many items are read together; so are those of up to twice as many, and so on.
+SHORT = 8
 
 
 class Sequence(nn.Module):
@@ -67,11 +68,18 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """A step's histories, what follows each place, and the step's negatives (empty: none are drawn)."""
+class Part:
+    """Histories of about one length, and what follows each place."""
 
     histories: Histories
     next_BL: torch.Tensor  #: ``NOTHING`` where nothing is to be foretold
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A step's histories, by their length, and the step's negatives (empty: none are drawn)."""
+
+    parts: list[Part]
     negative_K: torch.Tensor
     step: int
 
@@ -79,12 +87,12 @@ class Batch:
 class SequenceTask:
     """What the loop trains: see shoprec.training.loop.Trainable."""
 
-    def __init__(self, model: Sequence, data: Data, config: SequenceConfig, seed: int, part: int = 0) -> None:
+    def __init__(self, model: Sequence, data: Data, config: SequenceConfig, seed: int, rank: int = 0) -> None:
         """
-        :param part: number of the rank: it leaves out other activations than others
+        :param rank: its number; it leaves out other activations than others
         """
         self.model, self.device, self._data = model, data.histories.item_BL.device, data
-        self._config, self._seed, self._part = config, seed, part
+        self._config, self._seed, self._rank = config, seed, rank
         self._sampler = Sampler(data.log_q_I, seed)
         self._log_q = torch.from_numpy(self._sampler.log_q).to(self.device)
         self.tables: list[nn.Parameter] = [model.items.table.weight] if model.sampled else []
@@ -100,15 +108,22 @@ class SequenceTask:
         row_B = torch.from_numpy(rows).to(self.device)
         every, mine_B = self._data.histories, row_B.clamp(min=0)
         item_BL = torch.where(row_B[:, None] >= 0, every.item_BL[mine_B].long(), NOTHING)
-        longest = int((item_BL != NOTHING).sum(dim=1).max().clamp(min=2))
-        item_BL, days_BL = item_BL[:, -longest:], every.days_BL[mine_B][:, -longest:]
+        days_BL, length_B = every.days_BL[mine_B], (item_BL != NOTHING).sum(dim=1)
+        # Beside the longest, which few are, the others would be read as nothing for the most part.
+        edges = torch.tensor([SHORT << n for n in range(item_BL.shape[1].bit_length())], device=self.device)
+        part_B = torch.bucketize(length_B, edges)
+        owned = (part_B == part for part in part_B.unique())
+        parts = [self._part(item_BL[own], days_BL[own], int(length_B[own].max().clamp(min=2))) for own in owned]
         count = self._config.negatives if self.model.sampled else 0
         negative_K = torch.from_numpy(self._sampler.draw(count, step)).to(self.device)
+        return Batch(parts, negative_K, step)
+
+    def _part(self, item_BL: torch.Tensor, days_BL: torch.Tensor, longest: int) -> Part:
+        item_BL, days_BL = item_BL[:, -longest:], days_BL[:, -longest:]
         follows_BL = item_BL[:, :-1] != NOTHING
         if not self._config.same_moment:
             follows_BL &= days_BL[:, 1:] > 0
-        next_BL = torch.where(follows_BL, item_BL[:, 1:], NOTHING)
-        return Batch(Histories(item_BL[:, :-1], days_BL[:, :-1]), next_BL, negative_K, step)
+        return Part(Histories(item_BL[:, :-1], days_BL[:, :-1]), torch.where(follows_BL, item_BL[:, 1:], NOTHING))
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Sum of the softmax's loss over all places that another item follows, and how many they are."""
@@ -117,11 +132,16 @@ class SequenceTask:
         # What is left out depends on seed, step and rank alone: a training that was resumed leaves out the same, and on
         # n ranks another one than on one. (cuDNN's recurrences of several layers draw on their own.)
         with torch.random.fork_rng(devices), precision(self._config, self.device):
-            torch.manual_seed(int(np.random.SeedSequence([self._seed, batch.step, self._part]).generate_state(1)[0]))
-            there_BL = batch.next_BL != NOTHING
-            read_PD, next_P = self.read(batch.histories)[there_BL], batch.next_BL[there_BL]
-            loss_P = self._sampled(read_PD, next_P, batch.negative_K) if self.tables else self._full(read_PD, next_P)
-        return loss_P.sum(), there_BL.sum()
+            torch.manual_seed(int(np.random.SeedSequence([self._seed, batch.step, self._rank]).generate_state(1)[0]))
+            there = [part.next_BL != NOTHING for part in batch.parts]
+            both = list(zip(batch.parts, there, strict=True))
+            next_P = torch.cat([part.next_BL[there_BL] for part, there_BL in both])
+            read_PD = torch.cat([self.read(part.histories)[there_BL] for part, there_BL in both])
+            if self.tables:
+                total = self._sampled(read_PD, next_P, batch.negative_K)
+            else:
+                total = full_softmax(read_PD, self.items(0, len(self._data.texts.place_I)), next_P)
+        return total, torch.tensor(len(next_P), device=self.device)
 
     def read(self, histories: Histories) -> torch.Tensor:
         """(B, L, D)"""
@@ -133,16 +153,12 @@ class SequenceTask:
         ids = torch.arange(first, last, device=self.device)
         return self.model.items(ids, self._data.texts.of(ids))
 
-    def _full(self, read_PD: torch.Tensor, next_P: torch.Tensor) -> torch.Tensor:
-        item_ID = self.items(0, len(self._data.texts.place_I))
-        return F.cross_entropy((read_PD @ item_ID.T).float(), next_P, reduction="none")
-
     def _sampled(self, read_PD: torch.Tensor, next_P: torch.Tensor, negative_K: torch.Tensor) -> torch.Tensor:
         told = torch.cat([next_P, negative_K])
         positive_PD, negative_KD = self.model.items(told, self._data.texts.of(told)).split(
             [len(next_P), len(negative_K)]
         )
-        return sampled_softmax(read_PD, positive_PD, negative_KD, next_P, negative_K, self._log_q[negative_K])
+        return sampled_softmax(read_PD, positive_PD, negative_KD, next_P, negative_K, self._log_q[negative_K]).sum()
 
     @torch.no_grad()
     def validate(self, collectives: Collectives) -> float | None:

@@ -20,13 +20,14 @@ from shoprec.models.sequence.task import (
     Texts,
     at_a_time,
 )
-from shoprec.models.two_tower.task import precision
 from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
 from shoprec.training.loop import curves, facts_of, train
 from shoprec.training.memory import PROCESS, check_fits
+from shoprec.training.precision import precision
 from shoprec.training.reader import Snapshot, column, padded
 from shoprec.training.reports import now_and_then
+from shoprec.training.softmax import AT_A_TIME
 from shoprec.training.storage import Folder
 from shoprec.training.texts import load_texts, text_width
 from shoprec.training.vectors import write_vectors
@@ -102,13 +103,10 @@ def bytes_needed(snapshot: Snapshot, config: SequenceConfig, ranks: int) -> dict
     """What takes memory on one rank -> bytes, at most."""
     items, width, text = snapshot.manifest.facts["items"], config.width, text_width(snapshot)
     users, sampled = config.batch // ranks, items > config.full_softmax_items
-    learnt, scored = (
-        users * config.length,
-        config.batch // ranks * config.length + config.negatives if sampled else items,
-    )
+    learnt, scored = users * config.length, users * config.length + config.negatives if sampled else items
     # What the layers keep for their gradients; attention also how much each place looks at each other one.
     layer = 16 * width + (3 * config.heads * config.length if config.reader == "transformer" else 0)
-    block = min(items, ITEMS_AT_A_TIME)
+    block, logits = min(items, ITEMS_AT_A_TIME), learnt * config.negatives if sampled else AT_A_TIME * items
     return {
         "process": PROCESS,
         # Twice while they are laid together.
@@ -116,8 +114,9 @@ def bytes_needed(snapshot: Snapshot, config: SequenceConfig, ranks: int) -> dict
         "texts": 4 * (text * (snapshot.rows("texts") + 1) + 2 * items),
         # Parameters and state (AdamW's is twice the table); once more while a checkpoint is written.
         "table": 4 * items * (width + 1) * (4 if sampled else 8),
-        # Logits, their exponentials and gradients; texts and vectors of what is scored.
-        "step": 4 * (3 * learnt * (config.negatives if sampled else items) + scored * (2 * text + 3 * width)),
+        # Logits, their exponentials and gradients, of all items for a block of places; texts and vectors of what is
+        # scored.
+        "step": 4 * (3 * logits + scored * (2 * text + 4 * width)),
         "layers": 4 * learnt * (config.layers * layer + 8 * width),
         "validation": 4
         * (PLACES_AT_A_TIME * (layer + 8 * width) + at_a_time(config) * 2 * block + block * (text + width)),

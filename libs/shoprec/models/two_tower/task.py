@@ -3,7 +3,6 @@
 Shapes: B samples of a rank's step, K negatives, I items, D width of the embeddings.
 """
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +10,13 @@ import torch
 from torch import nn
 
 from shoprec.models.two_tower.config import TwoTowerConfig
-from shoprec.models.two_tower.loss import sampled_softmax
 from shoprec.models.two_tower.model import TwoTower, UserBatch
 from shoprec.models.two_tower.tensors import Items, Users
 from shoprec.models.two_tower.validation import HeldOut, recall
 from shoprec.training.collectives import Collectives
 from shoprec.training.negatives import Sampler
+from shoprec.training.precision import precision
+from shoprec.training.softmax import sampled_softmax
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,3 @@ class TwoTowerTask:
             return None
         with precision(self._config, self.device):
             return recall(self.model, self._held_out, self.items, self._config.validation_k, collectives)
-
-
-def precision(config: TwoTowerConfig, device: torch.device) -> AbstractContextManager:
-    """Matrix products in bfloat16 where the settings or the device ask for it; sums and norms stay float32."""
-    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    wanted = config.precision == "bfloat16" or (config.precision == "auto" and able)
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)

@@ -8,13 +8,14 @@ import torch
 from shoprec.models.two_tower.config import TwoTowerConfig
 from shoprec.models.two_tower.memory import ADVICE, bytes_needed
 from shoprec.models.two_tower.model import TwoTower
-from shoprec.models.two_tower.task import Samples, TwoTowerTask, precision
+from shoprec.models.two_tower.task import Samples, TwoTowerTask
 from shoprec.models.two_tower.tensors import Columns, Items, load_items, load_users, user_batches
 from shoprec.models.two_tower.validation import load_held_out
 from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
 from shoprec.training.loop import curves, facts_of, train
 from shoprec.training.memory import check_fits
+from shoprec.training.precision import precision
 from shoprec.training.reader import Snapshot, column
 from shoprec.training.reports import Report, now_and_then
 from shoprec.training.storage import Folder

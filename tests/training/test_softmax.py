@@ -1,11 +1,13 @@
 """Sampled softmax against an independent implementation, and against the softmax over all items."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
-from shoprec.models.two_tower.loss import accidental_hits, sampled_softmax
+from shoprec.training.softmax import AT_A_TIME, accidental_hits, full_softmax, sampled_softmax
 
 
 def by_hand(user, items, positives, negatives, log_q):
@@ -59,3 +61,20 @@ def test_accidental_hits_are_all_found():
     found[rows, places] = True
     assert torch.equal(found, positives[:, None] == negatives[None, :])
     assert len(rows) == int(found.sum())
+
+
+@pytest.mark.parametrize("samples", [0, 1, AT_A_TIME + 3])
+def test_the_whole_softmax_and_its_gradients_are_those_of_autograd(samples):
+    torch.manual_seed(3)
+    told = [(torch.randn(size, 6) * 3).requires_grad_() for size in (samples, 40)]
+    positive_B = torch.randint(0, 40, (samples,))
+    expected = F.cross_entropy(told[0] @ told[1].T, positive_B, reduction="sum")
+    wanted = torch.autograd.grad(2 * expected, told)
+    loss = full_softmax(*told, positive_B)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(torch.autograd.grad(2 * loss, told), wanted)
+
+
+def test_the_whole_softmax_holds_scores_beyond_what_exponentials_can():
+    user_BD, item_ID = torch.tensor([[100.0]]), torch.tensor([[100.0], [-100.0]])
+    assert float(full_softmax(user_BD, item_ID, torch.tensor([1]))) == pytest.approx(20_000)
