@@ -1,8 +1,9 @@
 """benchmark: how good the fused list and its sources are on a public split, by the jobs that run on a shop's lake.
 
 The train part becomes a shop: its users' rows lie a day apart (leave_last_out), or a random part of them on the last
-day (ratio). The pipeline learns on the last day before the as-of date and makes its lists; the test part, which the
-lake never holds, judges them. Means are over all users with test items, and a user without a list counts as 0.
+day (ratio). Settings of sources are looked for on the last day before the as-of date (jobs/tune.py), which the rankers
+learn on, too; the pipeline makes its lists with them, and the test part, which the lake never holds, judges them. Means
+are over all users with test items, and a user without a list counts as 0.
 
 Everything lies on this machine, in a folder beside --out, which is removed at the end.
 
@@ -15,6 +16,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,20 +29,28 @@ from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.contracts.silver import RECONCILIATION
 from shoprec.errors import ConfigError, ContractBroken
 from shoprec.evaluation.config import FUSED
-from shoprec.job import Job, JobContext, exit_codes, load_config, opened, say
+from shoprec.evaluation.means import Means
+from shoprec.graph import only
+from shoprec.job import Job, JobContext, exit_codes, load_config, load_job, opened, say
 from shoprec.lake import Lake
 from shoprec.pipeline import run_part
 from shoprec.public_splits import shop, splits
-from shoprec.public_splits.results import MEASURES, Figures, checked, figures
+from shoprec.public_splits.results import MEASURES, checked, figures
+from shoprec.records import perform
 from shoprec.reuse import reused
+from shoprec.tuning.config import TuneConfig
 from shoprec.usage import measured
 
 #: Depths at which lists can be judged.
 MOST = 200
 #: Sources that are fused unless told.
-USUAL = (*SOURCES, "co_visit", "linear", "sequence")
+USUAL = (*SOURCES, "co_visit", "linear", "sequence", "content")
 #: Items that each source proposes to a user, and as many more as its list is deep.
 PROPOSED = 60
+#: Sources whose settings are looked for: a trial of the others takes minutes.
+TUNED = ("als", "spectral", "item_knn", "co_visit", "linear", "popular")
+#: Part of the minutes in which settings are looked for.
+TUNING = 0.3
 #: Jobs of the graph that come after the lists are made.
 LATER = frozenset({"runs", "export"})
 
@@ -73,6 +83,11 @@ def form() -> argparse.ArgumentParser:
         help="leave out of the lists what the user has in the train part (ratio: always)",
     )  # fmt: skip
     made.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the figures go, as JSON")
+    made.add_argument(
+        "--minutes", type=float, default=30, metavar="M",
+        help=f"about what the command may take on 2 cores: {TUNING:.0%} of it looks for settings, 0: none does "
+        "(default: %(default)s)",
+    )  # fmt: skip
     made.add_argument("--seed", type=int, default=1, help="of everything random (default: %(default)s)")
     made.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
     made.add_argument(
@@ -108,24 +123,35 @@ def benchmark(asked: argparse.Namespace) -> None:
         told = _told(asked, folder)
         with opened(told, (JOB_RUNS,)) as lake:
             facts = _prepare(lake, asked, folder)
-            run_id = told.run_id(splits.AS_OF)
-            part = {name: entry for name, entry in told.graph.jobs.items() if name not in LATER}
-            run_part(part, told, lake, splits.AS_OF, run_id)
+            first, then = _parts(told)
+            run_part(only(told.graph.jobs, first), told, lake, splits.AS_OF, told.run_id(splits.AS_OF))
             _refuse_lost_rows(lake)
+            if asked.minutes:
+                told = _tuned(lake, told, asked, folder)
+            run_id = told.run_id(splits.AS_OF)
+            run_part(only(told.graph.jobs, then), told, lake, splits.AS_OF, run_id)
             found = _judged(lake, asked, run_id, (FUSED, *told.jobs["candidates"].sources))
     spent = {"seconds": usage.seconds, "cpu_seconds": usage.cpu_seconds, "peak_rss_gib": usage.peak_rss_gib}
-    settings = {name: told.decisive(name) for name in part if told.decisive(name)}
+    settings = {name: told.decisive(name) for name in then if told.decisive(name)}
     _write(asked.out, {**found, **spent, "split": facts, "settings": settings})
     shutil.rmtree(folder)
     say(_table(found))
 
 
-def _told(asked: argparse.Namespace, folder: Path) -> Config:
+def _parts(told: Config) -> tuple[list[str], list[str]]:
+    """The jobs that make silver, and those that make the lists of it."""
+    names = [name for name in told.graph.jobs if name not in LATER]
+    gold = [name for name in names if load_job(name).makes_gold]
+    return [name for name in names if name not in gold], gold
+
+
+def _told(asked: argparse.Namespace, folder: Path, *more: str) -> Config:
     """The configuration, whose ranker fuses the sources that candidates has.
 
+    :param more: settings before those that were asked for
     :raises ConfigError: a source proposes less than the lists that are judged
     """
-    places = [f"tables={folder}/lake", f"files={folder}/files", "horizon=1", f"seed={asked.seed}"]
+    places = [f"tables={folder}/lake", f"files={folder}/files", "horizon=1", f"seed={asked.seed}", *more]
     told = load_config(asked.env, f"{folder}/shop.yml", [*places, *asked.settings])
     sources, depth = told.jobs["candidates"].sources, max(asked.k)
     short = [name for name, source in sources.items() if 0 < source.new < depth]
@@ -133,6 +159,23 @@ def _told(asked: argparse.Namespace, folder: Path) -> Config:
         raise ConfigError(f"candidates.sources: {', '.join(short)} propose fewer than {depth} new items (--k)")
     fused = f"recommendations.sources=[{', '.join(sources)}]"
     return load_config(asked.env, f"{folder}/shop.yml", [*places, fused, *asked.settings])
+
+
+def _tuned(lake: Lake, told: Config, asked: argparse.Namespace, folder: Path) -> Config:
+    """The configuration with what trials found on the last day before the as-of date."""
+    sources = [name for name in told.jobs["candidates"].sources if name in TUNED]
+    if not sources:
+        return told
+    metric, wanted = f"{MEASURES[asked.protocol][1]}@{asked.k[0]}", "discovery" if _without_seen(asked) else "all"
+    settings = {"sources": sources, "folds": 1, "minutes": asked.minutes * TUNING, "metric": metric, "list": wanted}
+    trials = replace(told, jobs={**told.jobs, "tune": TuneConfig(**settings)})
+    made = perform(load_job("tune"), trials, lake, splits.AS_OF, "tune")
+    return _told(asked, folder, f"@{made.detail['place']}/settings.yml")
+
+
+def _without_seen(asked: argparse.Namespace) -> bool:
+    """Whether lists are judged without what their user has in the train part."""
+    return asked.exclude_seen or asked.protocol == "ratio"
 
 
 def _settings(depth: int, protocol: splits.Protocol) -> dict[str, Any]:
@@ -168,16 +211,15 @@ def _refuse_lost_rows(lake: Lake) -> None:
         raise ContractBroken(f"{refused:,} rows of the train part were refused: silver.quarantine says why")
 
 
-def _judged(lake: Lake, asked: argparse.Namespace, run_id: str, subjects: Iterable[str]) -> Figures:
+def _judged(lake: Lake, asked: argparse.Namespace, run_id: str, subjects: Iterable[str]) -> Means:
     """Of every subject, also of one that gave no list that is judged."""
     candidates, made, known = (
         lake.read(table, run_id=run_id).where(F.col("as_of") == F.lit(splits.AS_OF))
         for table in (CANDIDATES, RECOMMENDATIONS, USER_INDEX)
     )
     train, test = (splits.read(lake.spark, file, lambda _: None) for file in (asked.train, asked.test))
-    seen_left_out = asked.exclude_seen or asked.protocol == "ratio"
     metrics = [f"{name}@{k}" for name in MEASURES[asked.protocol] for k in asked.k]
-    found = figures(candidates, made, train, test, known, metrics, seen_left_out=seen_left_out)
+    found = figures(candidates, made, train, test, known, metrics, seen_left_out=_without_seen(asked))
     return {subject: found.get(subject, dict.fromkeys(metrics, 0.0)) for subject in subjects}
 
 
@@ -187,7 +229,7 @@ def _write(out: Path, told: dict[str, Any]) -> None:
     part.rename(out)
 
 
-def _table(found: Figures) -> str:
+def _table(found: Means) -> str:
     """A line a subject, the best first."""
     names = list(found[FUSED])
     ordered = sorted(found.items(), key=lambda one: -one[1][names[0]])

@@ -17,13 +17,12 @@ from shoprec.models.sequence.data import Inputs
 from shoprec.models.sequence.fit import fit
 from shoprec.retrieval.inputs import purchases_of
 from shoprec.reuse import reused
-from shoprec.trainings import encoder_of, keep
+from shoprec.trainings import drawn_on, encoder_of, keep
 
 
 def run(job: JobContext) -> None:
     """Read, train, write; the training goes to MLflow."""
-    if job.job.name not in job.config.jobs["candidates"].models:
-        job.progress("not made: no source of candidates draws on it")
+    if not drawn_on(job):
         return
     settings = job.settings.model_copy(update={"encoder": encoder_of(job)})
     users, items, features, texts = (job.read(t) for t in (USER_INDEX, ITEM_INDEX, ITEM_FEATURES, TEXT_EMBEDDINGS))

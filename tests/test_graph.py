@@ -59,7 +59,7 @@ def test_every_job_of_the_graph_stands_in_jobs_under_its_own_name() -> None:
     for name in (*told.jobs, *told.judging):
         assert load_job(name).name == name
     outside = set(resources.job_names()) - set(told.jobs) - set(told.judging)
-    assert outside == {"pipeline", "demo", "benchmark"}
+    assert outside == {"pipeline", "demo", "benchmark", "tune"}
 
 
 def test_what_a_job_reads_is_written_by_jobs_before_it() -> None:

@@ -95,8 +95,8 @@ def load(env: str, shop: str, settings: Iterable[str], job_settings: Mapping[str
 
     :param env: name of a file in conf/env, or a path to a YAML file
     :param shop: name of a file in conf/shops, or a path to a YAML file
-    :param settings: ``key=value`` of --set; keys are ``tables``, ``files``, ``memory_gib``, ``spark.…``, ``horizon``,
-        ``seed`` and ``<job>.<setting>``
+    :param settings: ``key=value`` of --set, keys being ``tables``, ``files``, ``memory_gib``, ``spark.…``, ``horizon``,
+        ``seed`` and ``<job>.<setting>``; or ``@file``, YAML of {job: {setting: value}}
     :param job_settings: the settings class of each job
     :raises ConfigError: anything is unknown or wrong, with the nearest known name
     """
@@ -166,11 +166,25 @@ def _expand(value: str, key: str) -> str:
 def _pairs(settings: Iterable[str]) -> dict[str, Any]:
     pairs = {}
     for text in settings:
+        if text.startswith("@"):
+            pairs |= _of_file(text[1:])
+            continue
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {text!r} is not key=value")
         pairs[key] = _yaml(value, f"--set {key}")
     return pairs
+
+
+def _of_file(name: str) -> dict[str, Any]:
+    """Of a YAML file {job: {setting: value}}, as tune writes it, what --set would say one by one."""
+    try:
+        told = _yaml(Path(name).read_text(encoding="utf-8"), name) or {}
+    except OSError as error:
+        raise ConfigError(f"--set @{name}: cannot read it: {error.strerror}") from error
+    if not isinstance(told, dict) or not all(isinstance(values, dict) for values in told.values()):
+        raise ConfigError(f"--set @{name}: a file of settings is {{job: {{setting: value}}}}")
+    return {f"{job}.{setting}": value for job, values in told.items() for setting, value in values.items()}
 
 
 def _yaml(text: str, where: str) -> Any:

@@ -1,6 +1,6 @@
 """The graph of jobs: who follows whom, for which dates. Local runs, tests and deploy/ all read it from here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
@@ -89,6 +89,15 @@ def ancestors(part: Mapping[str, JobEntry], node: Node) -> set[Node]:
             found.add(one)
             todo += before[one]
     return found
+
+
+def only(part: Mapping[str, JobEntry], names: Collection[str]) -> dict[str, JobEntry]:
+    """The entries of some jobs, which follow none but each other: what the others make is there."""
+    return {
+        name: entry.model_copy(update={"after": tuple(one for one in entry.after if one.partition("@")[0] in names)})
+        for name, entry in part.items()
+        if name in names
+    }
 
 
 def _targets(part: Mapping[str, JobEntry], edge: str, at: int) -> list[Node]:

@@ -152,7 +152,8 @@ def parser(job: Job) -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         dest="settings",
-        help="tables, files, horizon, seed, spark.… or <job>.<setting>; may be repeated",
+        help="tables, files, horizon, seed, spark.… or <job>.<setting>, or @FILE: YAML of {job: {setting: value}}; may "
+        "be repeated",
     )
     return form
 

@@ -1,4 +1,4 @@
-"""What the jobs of trained models share."""
+"""What the jobs of models of embeddings share."""
 
 import json
 from collections.abc import Callable
@@ -27,6 +27,14 @@ def keep(job: JobContext, config: TrainingConfig, fit: Callable[[Places], Traine
         model=places.model.uri,
         mlflow_run=record(training, config, job.files),
     )
+
+
+def drawn_on(job: JobContext) -> bool:
+    """Whether a source of candidates draws on the job's embeddings; that none does is told."""
+    if job.job.name in job.config.jobs["candidates"].models:
+        return True
+    job.progress("not made: no source of candidates draws on it")
+    return False
 
 
 def encoder_of(job: JobContext) -> str:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.models.als import model as als
 from shoprec.models.als.config import AlsConfig
 from shoprec.models.co_visit import model as co_visit
+from shoprec.models.content import model as content
+from shoprec.models.content.config import ContentConfig
 from shoprec.models.item_knn import model as item_knn
 from shoprec.models.item_knn.config import ItemNeighboursConfig
 from shoprec.models.linear import model as linear
@@ -27,7 +30,7 @@ from shoprec.models.two_tower.data import Inputs as TowerInputs
 from shoprec.models.two_tower.fit import fit as fit_towers
 from shoprec.retrieval.co_visits import CoVisitSettings
 from shoprec.training.storage import Folder
-from tests.contracts.planted import ITEMS, Planted
+from tests.contracts.planted import ITEMS, Planted, kind
 
 #: What a model fits: name of the table -> rows. Lists fit nothing.
 Fitted = dict[str, DataFrame]
@@ -112,6 +115,19 @@ def _sequence(shop: Planted, folder: Path) -> Fitted:
     return {"users": trained.users, "items": trained.items}
 
 
+def _content(shop: Planted, folder: Path) -> Fitted:
+    """The texts of each kind of items lie about an axis of their own."""
+    ids, texts = [f"i{item:03d}" for item in range(ITEMS)], np.full((ITEMS, 3), 0.3)
+    texts[np.arange(ITEMS), [kind(item) for item in range(ITEMS)]] = 1.0
+    texts += np.random.default_rng(2).normal(0, 0.1, texts.shape)
+    unit = (texts / np.linalg.norm(texts, axis=1, keepdims=True)).tolist()
+    said = shop.spark.createDataFrame(list(zip(ids, ids, strict=True)), "item_id string, text_hash string")
+    rows = [("e", item, vector) for item, vector in zip(ids, unit, strict=True)]
+    vectors = shop.spark.createDataFrame(rows, "encoder string, text_hash string, vector array<float>")
+    made = content.fitted(shop.purchases, shop.item_index, said, vectors, ContentConfig(), 48)
+    return dict(zip(("users", "items"), made, strict=True))
+
+
 def _similar(shop: Planted, folder: Path) -> Fitted:
     config = ItemNeighboursConfig()
     return {"neighbours": item_knn.similar(shop.purchases, shop.inputs.items, config)}
@@ -135,6 +151,7 @@ MAKERS = (
     Maker("spectral", _spectral, learns=True),
     Maker("two_tower", _two_tower, learns=True),
     Maker("sequence", _sequence, learns=True),
+    Maker("content", _content, learns=True),
     Maker("item_knn", _similar, learns=True),
     Maker("bought_together", _bought_together, learns=True),
     Maker("co_visit", _co_visit, learns=True),

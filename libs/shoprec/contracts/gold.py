@@ -10,7 +10,7 @@ ORIGINS = ("observed", "augmented", "synthetic")
 NEIGHBOUR_KINDS = ("similar", "bought_together", "co_visit", "linear")
 LISTS = ("all", "discovery")
 #: Models whose vectors stand in user_embeddings and item_embeddings.
-EMBEDDED = ("als", "spectral", "two_tower", "sequence")
+EMBEDDED = ("als", "spectral", "two_tower", "sequence", "content")
 #: Sources of candidates that are made, and fused, where the settings say nothing else.
 SOURCES = ("als", "spectral", "two_tower", "item_knn", "popular", "trending", "buy_again")
 

@@ -16,13 +16,17 @@ def subject_lists(candidates: DataFrame, recommendations: DataFrame) -> DataFram
     ``candidates``: source, user_id, item_id, rank. ``recommendations``: list, user_id, item_id, rank. A user has one
     list of each kind, whose ranks count from 1 without gaps.
     """
-    sources = candidates.select(
-        F.col("source").alias("subject"), F.lit(_EITHER).alias("made_for"), "user_id", "item_id", "rank"
-    )
     fused = recommendations.select(
         F.lit(FUSED).alias("subject"), F.col("list").alias("made_for"), "user_id", "item_id", "rank"
     )
-    return sources.unionByName(fused)
+    return source_lists(candidates).unionByName(fused)
+
+
+def source_lists(candidates: DataFrame) -> DataFrame:
+    """As ``subject_lists``, of sources alone."""
+    return candidates.select(
+        F.col("source").alias("subject"), F.lit(_EITHER).alias("made_for"), "user_id", "item_id", "rank"
+    )
 
 
 def rank_by_score(scores: DataFrame) -> DataFrame:

@@ -97,7 +97,7 @@ class CandidatesConfig(Settings):
     @model_validator(mode="after")
     def _complete(self) -> "CandidatesConfig":
         for name, source in self.sources.items():
-            _config(name, source)
+            config_of(name, source)
         return self
 
 
@@ -132,7 +132,7 @@ def _list(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
 
 def _proposed(name: str, source: Source, inputs: Inputs, drawn: Drawn) -> DataFrame:
     """What one source proposes: user_id, item_idx, score."""
-    of, config = source.of or name, _config(name, source)
+    of, config = source.of or name, config_of(name, source)
     if source.kind == "embeddings":
         users, items = drawn.embeddings(of)
         users = users.select("user_id", "vector").join(inputs.users, on="user_id", how="inner")
@@ -160,7 +160,7 @@ def _filled(name: str, told: Any) -> Any:
     return values
 
 
-def _config(name: str, source: Source) -> Settings | None:
+def config_of(name: str, source: Source) -> Settings | None:
     """The typed settings of the source's model.
 
     :raises ValueError: an option, a kind of neighbours or a folder is unknown

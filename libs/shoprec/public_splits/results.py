@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from shoprec.errors import ConfigError
-from shoprec.evaluation.lists import judged_lists, subject_lists
-from shoprec.evaluation.measures import relevance
-from shoprec.evaluation.truth import buyers, truth_of
+from shoprec.evaluation.lists import subject_lists
+from shoprec.evaluation.means import Means, means
+from shoprec.evaluation.truth import truth_of
 from shoprec.public_splits.splits import Protocol
 
 _IDS = ("user_id", "item_id")
@@ -19,35 +19,19 @@ MEASURES: dict[Protocol, tuple[str, ...]] = {
     "ratio": ("recall", "ndcg", "hit_rate"),
 }
 
-#: Sums of floats differ in their last digits with the order of the rows.
-_DIGITS = 9
-
-Figures = dict[str, dict[str, float]]
-
 
 def figures(
     candidates: DataFrame, recommendations: DataFrame, train: DataFrame, test: DataFrame, known: DataFrame,
     metrics: Sequence[str], seen_left_out: bool,
-) -> Figures:  # fmt: skip
-    """By subject (``fused`` and each source) the mean of each metric over all users with test items.
-
-    A user for whom there is no list, or whom the train part does not know, counts as 0.
+) -> Means:  # fmt: skip
+    """``means`` of ``fused`` and of each source.
 
     :param train: user_id, item_id, as of ``test``
     :param known: user_index
-    :param metrics: as ``ndcg@10``
     :param seen_left_out: judge lists without what the user has in the train part
     """
-    pairs = truth_of(train, test)
-    bought = buyers(pairs, known)
-    users = bought.where("segment IS NOT NULL")
-    total = bought.count()
-    wanted = "discovery" if seen_left_out else "all"
-    judged = judged_lists(subject_lists(candidates, recommendations), pairs, users).where(F.col("list") == wanted)
-    relevant = users.select("user_id", F.col("relevant_all").alias("relevant"))
-    by_user = judged.join(relevant, on="user_id", how="inner")
-    sums = by_user.groupBy("subject").agg(*(F.sum(relevance(*_parts(name))).alias(name) for name in metrics))
-    return {row["subject"]: {name: round(row[name] / total, _DIGITS) for name in metrics} for row in sums.collect()}
+    lists = subject_lists(candidates, recommendations)
+    return means(lists, truth_of(train, test), known, metrics, "discovery" if seen_left_out else "all")
 
 
 def checked(protocol: Protocol, train: DataFrame, test: DataFrame) -> dict[str, int]:
@@ -81,8 +65,3 @@ def checked(protocol: Protocol, train: DataFrame, test: DataFrame) -> dict[str, 
         if found[unknown] == found[of]:
             raise ConfigError(f"the train part knows no {what} of the test part: are their ids written alike?")
     return found
-
-
-def _parts(name: str) -> tuple[str, int]:
-    kind, depth = name.split("@")
-    return kind, int(depth)

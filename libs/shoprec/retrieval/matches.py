@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from shoprec import arrow
@@ -41,7 +41,7 @@ def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequen
     if not models:
         return pairs.select("user_id", "item_id").distinct()
     wanted = pairs.groupBy("user_id").agg(F.collect_set("item_id").alias("items"))
-    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(_tasks(pairs, of_users))).alias("task")
+    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks_for(pairs.sparkSession, of_users))).alias("task")
     own = wanted.join(_by_model(users, "user_id", models), on="user_id", how="left").withColumn("task", task)
     needed = pairs.select(task, "item_id").distinct()
     sent = needed.join(_by_model(items, "item_id", models), on="item_id", how="inner")
@@ -53,8 +53,9 @@ def matches(pairs: DataFrame, users: DataFrame, items: DataFrame, models: Sequen
     )
 
 
-def _tasks(pairs: DataFrame, users: int) -> int:
-    parallel = shuffle_parts(pairs.sparkSession)
+def tasks_for(spark: SparkSession, users: int) -> int:
+    """How many tasks users are dealt to, where each holds the vectors of their items."""
+    parallel = shuffle_parts(spark)
     return max(1, min(parallel, users // LEAST_USERS_PER_TASK), math.ceil(users / USERS_PER_TASK))
 
 

@@ -1,0 +1,1 @@
+"""What is like the texts of what a user met last."""
