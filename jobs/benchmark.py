@@ -24,7 +24,7 @@ import yaml
 from pyspark.sql import functions as F
 
 from shoprec.config import Config
-from shoprec.contracts.gold import CANDIDATES, RECOMMENDATIONS, SOURCES, USER_INDEX
+from shoprec.contracts.gold import CANDIDATES, EMBEDDED, RECOMMENDATIONS, SOURCES, USER_INDEX
 from shoprec.contracts.gold_runs import JOB_RUNS
 from shoprec.contracts.silver import RECONCILIATION
 from shoprec.errors import ConfigError, ContractBroken
@@ -43,8 +43,8 @@ from shoprec.usage import measured
 
 #: Depths at which lists can be judged.
 MOST = 200
-#: Sources that are fused unless told.
-USUAL = (*SOURCES, "co_visit", "linear", "sequence", "content")
+#: Sources that are fused unless told. The towers learn from profiles and features, of which splits have none.
+USUAL = (*(name for name in SOURCES if name != "two_tower"), "co_visit", "linear", "sequence", "content")
 #: Items that each source proposes to a user, and as many more as its list is deep.
 PROPOSED = 60
 #: Sources whose settings are looked for: a trial of the others takes minutes.
@@ -85,7 +85,7 @@ def form() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the figures go, as JSON")
     made.add_argument(
         "--minutes", type=float, default=30, metavar="M",
-        help=f"about what the command may take on 2 cores: {TUNING:.0%} of it looks for settings, 0: none does "
+        help=f"about what the command may take on 2 cores; {TUNING} of it looks for settings, 0: nothing does "
         "(default: %(default)s)",
     )  # fmt: skip
     made.add_argument("--seed", type=int, default=1, help="of everything random (default: %(default)s)")
@@ -139,8 +139,9 @@ def benchmark(asked: argparse.Namespace) -> None:
 
 
 def _parts(told: Config) -> tuple[list[str], list[str]]:
-    """The jobs that make silver, and those that make the lists of it."""
-    names = [name for name in told.graph.jobs if name not in LATER]
+    """The jobs that make silver, and those that make the lists of it, without models that no source draws on."""
+    unused = set(EMBEDDED) - told.jobs["candidates"].models
+    names = [name for name in told.graph.jobs if name not in LATER | unused]
     gold = [name for name in names if load_job(name).makes_gold]
     return [name for name in names if name not in gold], gold
 
@@ -184,6 +185,8 @@ def _settings(depth: int, protocol: splits.Protocol) -> dict[str, Any]:
     return {
         "candidates": {"sources": sources},
         "recommendations": {"k": max(20, depth), "windows": 1},
+        # Attributes are words without a sentence.
+        "text_embeddings": {"encoder": "hashed"},
         # Where there is no order, a user's rows are of one moment.
         "sequence": {"same_moment": protocol == "ratio"},
     }

@@ -64,6 +64,24 @@ def test_environment_keys_may_be_set(shop: str) -> None:
     assert told.env.memory_gib == 0.5
 
 
+def test_a_file_of_settings_says_what_set_would_and_later_ones_win(shop: str, tmp_path: Path) -> None:
+    (tmp_path / "found.yml").write_text("als: {rank: 24, steps: {rounds: 2}}\n")
+    (tmp_path / "none.yml").write_text("{}\n")
+    found, none = (f"@{tmp_path}/{name}.yml" for name in ("found", "none"))
+    assert load(shop, found, none).jobs == load(shop, "als.rank=24", "als.steps={rounds: 2}").jobs
+    assert load(shop, found, "als.rank=5").jobs["als"].rank == 5
+    assert load(shop, "als.rank=5", found).jobs["als"].rank == 24
+
+
+@pytest.mark.parametrize(("text", "words"), [("als: 24", "is {job: {setting: value}}"), ("a: [", "is not YAML")])
+def test_files_that_hold_no_settings_are_named(shop: str, tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "found.yml").write_text(text)
+    with pytest.raises(ConfigError, match=f"found.yml.*{words}"):
+        load(shop, f"@{tmp_path}/found.yml")
+    with pytest.raises(ConfigError, match=r"missing.yml: cannot read it: No such file"):
+        load(shop, "@missing.yml")
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from shoprec import resources
 from shoprec.config import load_graph
-from shoprec.graph import Graph, Node, nodes
+from shoprec.graph import Graph, Node, nodes, only
 from shoprec.job import load_job
 
 ALONE = {"jobs": {"a": {}}, "judging": {}}
@@ -48,6 +48,13 @@ def test_edges_by_date() -> None:
 def test_graphs_that_cannot_be_run_are_refused(jobs: dict, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         graph(jobs)
+
+
+def test_a_part_follows_what_is_in_it_alone() -> None:
+    part = Graph(jobs={"a": {"at": [-1, 0]}, "b": {"after": ["a"]}, "c": {"after": ["a@-1", "b"]}}, judging={}).jobs
+    told = only(part, {"a", "c"})
+    assert {name: entry.after for name, entry in told.items()} == {"a": (), "c": ("a@-1",)}
+    assert told["a"].at == (-1, 0)
 
 
 def test_a_node_reads_as_it_is_written() -> None:

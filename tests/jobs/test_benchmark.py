@@ -26,7 +26,8 @@ def judged(folder: Path, protocol: str, test: pd.DataFrame, *more: str) -> subpr
     train.to_csv(folder / "train.csv", index=False)
     test.to_parquet(folder / "test.parquet")
     command = [sys.executable, ROOT / "jobs/benchmark.py", "--train", folder / "train.csv", "--protocol", protocol]
-    command += ["--test", folder / "test.parquet", "--out", folder / "found" / "result.json", *more]
+    command += ["--test", folder / "test.parquet", "--out", folder / "found" / "result.json"]
+    command += ["--minutes=0.01", *more]
     command += arguments(*SMALL, *QUICK, *TINY)
     return subprocess.run(command, env=environment(), cwd=folder, capture_output=True, text=True, check=False)
 
@@ -46,7 +47,7 @@ def test_a_split_is_judged_and_leaves_the_figures_alone(tmp_path, protocol):
     assert [path.name for path in (tmp_path / "found").iterdir()] == ["result.json"]
     found = json.loads((tmp_path / "found" / "result.json").read_text())
     assert found["split"]["test_users"] == len(test)
-    assert {"fused", "co_visit", "linear", "sequence", "als", "popular"} < set(found)
+    assert {"fused", "co_visit", "linear", "sequence", "content", "als", "popular"} < set(found)
     metric = "hit_rate@10" if protocol == "leave_last_out" else "recall@10"
     assert found["co_visit"][metric] > 0.9
     assert found["fused"][metric] > found["popular"][metric]
