@@ -13,6 +13,7 @@ items: .parquet, .csv or .jsonl with item_id[, title][, attributes (list)]
 
 import argparse
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -51,7 +52,8 @@ PROPOSED = 60
 TUNED = ("als", "spectral", "item_knn", "co_visit", "linear", "popular")
 #: Part of the minutes in which settings are looked for.
 TUNING = 0.3
-#: The environment's, unless told: more candidates a user than a shop's run has.
+#: Beside those of the environment, whatever these are, unless --set says otherwise: users have more candidates than a
+#: shop's.
 MEMORY = ("spark.driver.memory=5g", "memory_gib=9")
 #: Jobs of the graph that come after the lists are made.
 LATER = frozenset({"runs", "export"})
@@ -87,8 +89,8 @@ def form() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the figures go, as JSON")
     made.add_argument(
         "--minutes", type=float, default=30, metavar="M",
-        help=f"about what the command may take on 2 cores; {TUNING} of it looks for settings, 0: nothing does "
-        "(default: %(default)s)",
+        help=f"minutes, of which {TUNING:g} look for settings; what comes then takes what it takes. 0: no settings are "
+        "looked for (default: %(default)s)",
     )  # fmt: skip
     made.add_argument("--seed", type=int, default=1, help="of everything random (default: %(default)s)")
     made.add_argument("--env", default="local", help="name in conf/env, or a YAML file (default: %(default)s)")
@@ -104,6 +106,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked = asking.parse_args(argv)
     if not all(1 <= k <= MOST for k in asked.k):
         asking.error(f"--k: depths are 1 to {MOST}")
+    if not 0 <= asked.minutes < math.inf:
+        asking.error("--minutes: a number of minutes, or 0")
     if asked.out.is_dir():
         asking.error(f"--out: {asked.out} is a folder")
     with exit_codes():
@@ -173,7 +177,8 @@ def _tuned(lake: Lake, told: Config, asked: argparse.Namespace, folder: Path) ->
         return told
     metric, wanted = f"{MEASURES[asked.protocol][1]}@{asked.k[0]}", "discovery" if _without_seen(asked) else "all"
     settings = {"sources": sources, "folds": 1, "minutes": asked.minutes * TUNING, "metric": metric, "list": wanted}
-    trials = replace(told, jobs={**told.jobs, "tune": TuneConfig(**settings)})
+    tune = TuneConfig(**{**told.jobs["tune"].model_dump(), **settings})
+    trials = replace(told, jobs={**told.jobs, "tune": tune})
     made = perform(load_job("tune"), trials, lake, splits.AS_OF, "tune")
     return _told(asked, folder, f"@{made.detail['place']}/settings.yml")
 

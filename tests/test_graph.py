@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from shoprec import resources
 from shoprec.config import load_graph
+from shoprec.contracts.gold import EMBEDDED
 from shoprec.graph import Graph, Node, nodes, only
 from shoprec.job import load_job
 
@@ -50,10 +51,10 @@ def test_graphs_that_cannot_be_run_are_refused(jobs: dict, words: str) -> None:
         graph(jobs)
 
 
-def test_a_part_follows_what_is_in_it_alone() -> None:
+def test_who_follows_a_job_that_is_left_out_follows_what_that_one_did() -> None:
     part = Graph(jobs={"a": {"at": [-1, 0]}, "b": {"after": ["a"]}, "c": {"after": ["a@-1", "b"]}}, judging={}).jobs
     told = only(part, {"a", "c"})
-    assert {name: entry.after for name, entry in told.items()} == {"a": (), "c": ("a@-1",)}
+    assert {name: entry.after for name, entry in told.items()} == {"a": (), "c": ("a@-1", "a")}
     assert told["a"].at == (-1, 0)
 
 
@@ -69,8 +70,10 @@ def test_every_job_of_the_graph_stands_in_jobs_under_its_own_name() -> None:
     assert outside == {"pipeline", "demo", "benchmark", "tune"}
 
 
-def test_what_a_job_reads_is_written_by_jobs_before_it() -> None:
-    part = load_graph().jobs
+@pytest.mark.parametrize("left_out", [None, *EMBEDDED])
+def test_what_a_job_reads_is_written_by_jobs_before_it(left_out: str | None) -> None:
+    graph = load_graph().jobs
+    part = only(graph, set(graph) - {left_out})
     before = nodes(part)
     writers: dict[str, set[str]] = {}
     for name in part:

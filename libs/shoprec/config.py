@@ -16,8 +16,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from shoprec import resources
 from shoprec.errors import ConfigError
+from shoprec.exports.files import read
 from shoprec.graph import Graph
 from shoprec.intake.shop import Shop, load_shop
+from shoprec.places import absolute
 from shoprec.settings import Settings, nearest
 
 
@@ -179,9 +181,12 @@ def _pairs(settings: Iterable[str]) -> dict[str, Any]:
 def _of_file(name: str) -> dict[str, Any]:
     """Of a YAML file {job: {setting: value}}, as tune writes it, what --set would say one by one."""
     try:
-        told = _yaml(Path(name).read_text(encoding="utf-8"), name) or {}
+        content = read(absolute(name))
     except OSError as error:
-        raise ConfigError(f"--set @{name}: cannot read it: {error.strerror}") from error
+        raise ConfigError(f"--set @{name}: cannot read it: {error}") from error
+    if content is None:
+        raise ConfigError(f"--set @{name}: there is no such file")
+    told = _yaml(content.decode(), name) or {}
     if not isinstance(told, dict) or not all(isinstance(values, dict) for values in told.values()):
         raise ConfigError(f"--set @{name}: a file of settings is {{job: {{setting: value}}}}")
     return {f"{job}.{setting}": value for job, values in told.items() for setting, value in values.items()}

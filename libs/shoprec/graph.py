@@ -1,6 +1,6 @@
 """The graph of jobs: who follows whom, for which dates. Local runs, tests and deploy/ all read it from here."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
@@ -92,12 +92,23 @@ def ancestors(part: Mapping[str, JobEntry], node: Node) -> set[Node]:
 
 
 def only(part: Mapping[str, JobEntry], names: Collection[str]) -> dict[str, JobEntry]:
-    """The entries of some jobs, which follow none but each other: what the others make is there."""
+    """The entries of some jobs; for one that is left out, a job follows what that one would have followed."""
     return {
-        name: entry.model_copy(update={"after": tuple(one for one in entry.after if one.partition("@")[0] in names)})
+        name: entry.model_copy(update={"after": tuple(_bridged(part, entry.after, names))})
         for name, entry in part.items()
         if name in names
     }
+
+
+def _bridged(part: Mapping[str, JobEntry], edges: Iterable[str], names: Collection[str]) -> dict[str, None]:
+    found: dict[str, None] = {}
+    for edge in edges:
+        job, at, day = edge.partition("@")
+        if job in names:
+            found[edge] = None
+        else:
+            found |= _bridged(part, (one if "@" in one else f"{one}{at}{day}" for one in part[job].after), names)
+    return found
 
 
 def _targets(part: Mapping[str, JobEntry], edge: str, at: int) -> list[Node]:

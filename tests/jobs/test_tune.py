@@ -50,11 +50,25 @@ def test_it_goes_on_and_writes_what_a_run_can_be_told(small_run, spark, settings
     first = run("tune", small_run.as_of, shop="simulated", settings=settings)
     assert first.detail["found"]["co_visit"]["trials"] == 1
     again = run("tune", small_run.as_of, shop="simulated", settings=[*settings, "tune.minutes=10", "tune.trials=3"])
+    assert again.run_id == first.run_id
     assert again.detail["found"]["co_visit"]["trials"] == 3
+    assert again.detail["found"]["co_visit"]["as_it_was"] == first.detail["found"]["co_visit"]["as_it_was"]
     place = tmp_path / "files" / "tuning" / again.run_id
+    assert not list((place / "trials").iterdir())
+    (place / "trials").rmdir()
     assert sorted(path.name for path in place.iterdir()) == ["settings.yml", "trials.log", "trials.tsv", "tuning.html"]
     load_config("local", "simulated", [*settings, f"@{place}/settings.yml"])
     assert len((place / "trials.tsv").read_text().splitlines()) == 1 + 3
+
+
+def test_what_changes_nothing_or_cannot_be_seen_is_refused(small_run, spark, settings, tmp_path):
+    space = {"popular": {"als.rank": {"low": 1, "high": 2}}, "buy_again": {"als.rank": {"low": 1, "high": 2}}}
+    (tmp_path / "space.yml").write_text(yaml.safe_dump(space))
+    with pytest.raises(ConfigError, match=r"als\.rank changes nothing of popular: name candidates\.sources\.popular\."):
+        run("tune", small_run.as_of, shop="simulated", settings=settings)
+    told = [*settings, "candidates.sources=[popular, buy_again]", "tune.sources=[buy_again]"]
+    with pytest.raises(ConfigError, match=r"set tune\.list=all"):
+        run("tune", small_run.as_of, shop="simulated", settings=told)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +78,7 @@ def test_it_goes_on_and_writes_what_a_run_can_be_told(small_run, spark, settings
         ("candidates.sources=[als]", "the space holds none; it holds co_visit, popular"),
         ("tune.space=missing.yml", "tune.space=missing.yml: .*No such file"),
         ("tune.folds=26", "no interaction was known before"),
+        ("tune.storage=nothing", "tune.storage=nothing: "),
     ],
 )
 def test_what_cannot_be_tuned_is_told(small_run, spark, settings, wrong, said):

@@ -3,6 +3,7 @@
 import optuna
 import yaml
 
+from shoprec.errors import ShoprecError
 from shoprec.job import load_config
 from shoprec.tuning.config import Dimension
 from shoprec.tuning.findings import found, page, settings_file, table
@@ -35,6 +36,17 @@ def test_a_run_told_the_file_has_the_best_settings(tmp_path):
 def test_where_nothing_is_better_nothing_is_written():
     made = studies(lambda told, _: 0.5)
     assert settings_file(TOLD, found(TOLD, made)) == "{}\n"
+
+
+def test_where_the_settings_as_they_are_were_not_judged_they_stay():
+    def judge(told, fold):
+        if told.jobs["als"].alpha == 10:
+            raise ShoprecError("no luck")
+        return told.jobs["als"].alpha
+
+    made = studies(judge)
+    assert settings_file(TOLD, found(TOLD, made)) == "{}\n"
+    assert "came to no figure" in page("Tuning", "ndcg@10", made)
 
 
 def test_the_page_and_the_table_tell_of_every_trial():

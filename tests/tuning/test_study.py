@@ -17,16 +17,17 @@ def near_30(told, _):
     return 1 - abs(told.jobs["als"].alpha - 30) / 100
 
 
-def study(judge=near_30, folds=1, space=SPACE, storage=None, name="als", seed=1):
-    return Study(name, space, TOLD, judge, folds, storage or optuna.storages.InMemoryStorage(), seed)
+def study(judge=near_30, folds=1, space=SPACE, storage=None, name="als", seed=1, of=""):
+    return Study(name, space, TOLD, judge, folds, storage or optuna.storages.InMemoryStorage(), seed, of)
 
 
 def test_the_first_trial_has_the_settings_as_they_are_and_the_best_is_nearer_to_what_is_best():
     made = study()
     look({"als": made}, 10, 25, lambda _: None)
     assert len(made.ended) == len(made.judged) == 25
-    assert made.judged[0].params == {ALPHA: 10.0}
-    assert made.judged[0].value == pytest.approx(0.8)
+    assert made.baseline.number == 0
+    assert made.baseline.params == {ALPHA: 10.0}
+    assert made.baseline.value == pytest.approx(0.8)
     assert made.best.value > 0.95
     assert made.best.value == max(trial.value for trial in made.judged)
 
@@ -44,6 +45,32 @@ def test_a_study_goes_on_where_it_was_and_draws_nothing_anew():
         look({"als": made}, 10, trials, lambda _: None)
         assert len(made.ended) == trials
     assert len({trial.params[ALPHA] for trial in made.ended}) == 6
+
+
+def test_ended_in_the_first_trial_a_study_begins_with_the_settings_as_they_are_again():
+    storage = optuna.storages.InMemoryStorage()
+    ended = study(storage=storage)
+    ended._study.ask(ended._distributions)  # and nothing is told of it
+    made = study(storage=storage)
+    look({"als": made}, 10, 5, lambda _: None)
+    assert made.baseline.number == 1
+    assert made.baseline.value == pytest.approx(0.8)
+    assert [trial.state.name for trial in made.ended] == ["FAIL", *["COMPLETE"] * 4]
+
+
+@pytest.mark.parametrize("other", [{"space": {ALPHA: Dimension(low=1, high=50)}}, {"folds": 2}, {"of": "recall@10"}])
+def test_trials_of_another_space_or_figure_are_another_studys(other):
+    storage = optuna.storages.InMemoryStorage()
+    look({"als": study(storage=storage)}, 10, 3, lambda _: None)
+    assert study(storage=storage, **other).ended == []
+    assert len(study(storage=storage).ended) == 3
+
+
+def test_values_that_the_job_refuses_are_told_and_the_others_go_on():
+    said, made = [], study(space={"als.rank": Dimension(low=-9, high=60, whole=True)})
+    look({"als": made}, 10, 12, said.append)
+    assert len(made.judged) < len(made.ended) == 12
+    assert any("not judged" in text and "greater than or equal to 1" in text for text in said)
 
 
 def test_without_time_each_source_has_one_trial():
@@ -97,9 +124,12 @@ def test_values_are_found_and_changed_at_their_paths_where_nothing_was_said_of_t
 
 
 def test_the_space_is_widened_to_what_the_setting_is():
-    assert distribution(Dimension(low=20, high=50), 10.0).low == 10
-    assert distribution(Dimension(low=1, high=5, whole=True), 8).high == 8
-    assert distribution(Dimension(choices=("a", "b")), "c").choices == ("a", "b", "c")
+    assert distribution("x", Dimension(low=20, high=50), 10.0).low == 10
+    assert distribution("x", Dimension(low=1, high=5, whole=True), 8).high == 8
+    assert distribution("x", Dimension(choices=("a", "b")), "c").choices == ("a", "b", "c")
+    for value in (0, "no number"):
+        with pytest.raises(ConfigError, match=r"als\.alpha is"):
+            distribution(ALPHA, SPACE[ALPHA], value)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Space(RootModel[dict[str, dict[str, Dimension]]]):
 class TuneConfig(Settings):
     """How long is looked for what, and by which figure."""
 
-    PLACE: ClassVar[frozenset[str]] = frozenset(["minutes", "storage"])
+    PLACE: ClassVar[frozenset[str]] = frozenset(["minutes", "trials", "sources", "storage"])
 
     minutes: float = Field(30, gt=0, le=10_080, description="after which no further trial begins")
     sources: tuple[str, ...] = Field((), description="of candidates.sources; none: all whose settings the space names")
@@ -64,5 +64,5 @@ class TuneConfig(Settings):
     trials: int = Field(100, ge=1, le=100_000, description="of one source, at most")
     space: str = Field("", description="YAML file of what is looked through; '': conf/tuning.yml")
     storage: str = Field(
-        "", description="database URL of the trials, to which another process may add; '': a file below `files`"
+        "", description="database URL of the trials; '': a file below `files`, where these are on a local disk"
     )

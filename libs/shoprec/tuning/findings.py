@@ -16,13 +16,10 @@ from shoprec.tuning.study import Study, changed
 _COLUMNS = 4
 
 
-def found(told: Config, studies: Mapping[str, Study], least: float = 0.0) -> Config:
-    """``told`` with the best settings of each source.
-
-    :param least: share by which the best figure must be above that of the settings as they were
-    """
+def found(told: Config, studies: Mapping[str, Study]) -> Config:
+    """``told`` with the best settings of each source; where those as they are were not judged, they stay."""
     for study in studies.values():
-        if study.judged and study.best.value > study.judged[0].value * (1 + least):
+        if study.baseline and study.best.value > study.baseline.value:
             told = changed(told, study.best.params)
     return told
 
@@ -53,15 +50,15 @@ def page(title: str, metric: str, studies: Mapping[str, Study]) -> str:
 
 
 def _told(study: Study, metric: str) -> str:
-    trials = study.judged
-    if not trials:
-        return "<p>No trial came to a figure.</p>"
+    trials, before = study.judged, study.baseline
+    if before is None:
+        return "<p>The settings as they are came to no figure: trials.tsv tells of the others.</p>"
     rows = (
-        f"<tr><td>{escape(path)}<td>{escape(str(trials[0].params[path]))}<td>{escape(str(value))}"
+        f"<tr><td>{escape(path)}<td>{escape(str(before.params[path]))}<td>{escape(str(value))}"
         for path, value in study.best.params.items()
     )
     return (
-        f"<p>{len(trials)} trials judged of {len(study.ended)}; {escape(metric)} {trials[0].value:.4f} as it was, "
+        f"<p>{len(trials)} trials judged of {len(study.ended)}; {escape(metric)} {before.value:.4f} as it was, "
         f"{study.best.value:.4f} at best.<table><tr><th>setting<th>as it was<th>best{''.join(rows)}</table>"
     )
 

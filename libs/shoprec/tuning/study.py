@@ -5,6 +5,8 @@ The sampler is a tree-structured Parzen estimator (Bergstra et al., "Algorithms 
 not judged on the others (median stopping).
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +15,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import ValidationError
 
 from shoprec.config import Config
 from shoprec.errors import ConfigError, ShoprecError
@@ -50,24 +53,30 @@ class Study:
 
     def __init__(
         self, name: str, dimensions: Mapping[str, Dimension], told: Config, judge: Judge, folds: int,
-        storage: optuna.storages.BaseStorage, seed: int,
+        storage: optuna.storages.BaseStorage, seed: int, of: str = "",
     ) -> None:  # fmt: skip
         """
-        :param name: of the source; the storage may hold others'
+        :param name: of the source
+        :param of: what its figures are of, beside the source: those of another kind are another study's
+        :raises ConfigError: a setting is none, or cannot be looked for in such a dimension
         """
         self.source, self._told, self._judge, self._folds = name, told, judge, folds
-        as_it_is = {path: value_at(told, path) for path in dimensions}
-        self._distributions = {path: distribution(dimensions[path], value) for path, value in as_it_is.items()}
+        self._as_it_is = {path: value_at(told, path) for path in dimensions}
+        self._distributions = {path: distribution(path, dimensions[path], self._as_it_is[path]) for path in dimensions}
+        space = {path: repr(one) for path, one in self._distributions.items()}
+        full_name = f"{name} {_digest([of, folds, space, self._as_it_is])}"
         self._study = optuna.create_study(
-            study_name=name, storage=storage, load_if_exists=True, direction="maximize",
+            study_name=full_name, storage=storage, load_if_exists=True, direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_AT_RANDOM),
         )  # fmt: skip
+        for left in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self._study.tell(left.number, state=TrialState.FAIL)  # by a process that was ended
         # Gone on with, it is not to draw what it drew before.
         self._study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=_AT_RANDOM, seed=seed + len(self._study.trials)
         )
-        if not self._study.trials:
-            self._study.enqueue_trial(as_it_is)
+        if self.baseline is None:
+            self._study.enqueue_trial(self._as_it_is)
 
     @property
     def ended(self) -> list[FrozenTrial]:
@@ -85,8 +94,13 @@ class Study:
         return self.spent_s / max(1, len(self.ended))
 
     @property
+    def baseline(self) -> FrozenTrial | None:
+        """The trial of the settings as they are; None: it was not judged."""
+        return next((one for one in self.judged if one.params == self._as_it_is), None)
+
+    @property
     def judged(self) -> list[FrozenTrial]:
-        """Trials that were judged on every day, in their order; the first has the settings as they were."""
+        """Trials that were judged on every day, in their order."""
         return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     @property
@@ -97,18 +111,18 @@ class Study:
     def tried(self) -> str:
         """Make one trial; what is to be told of it."""
         trial = self._study.ask(self._distributions)
-        told = changed(self._told, trial.params)
         figures: list[float] = []
         try:
+            told = changed(self._told, trial.params)
             for fold in range(self._folds):
                 figures.append(self._judge(told, fold))
                 trial.report(sum(figures) / len(figures), fold)
                 if fold + 1 < self._folds and trial.should_prune():
                     self._study.tell(trial, state=TrialState.PRUNED)
                     return f"{self._head(trial)}: {figures[-1]:.4f} on its first days, no further"
-        except ShoprecError as error:
+        except (ShoprecError, ValidationError) as error:
             self._study.tell(trial, state=TrialState.FAIL)
-            return f"{self._head(trial)}: {error}"
+            return f"{self._head(trial)}: not judged: {' '.join(str(error).split())}"
         except BaseException:
             self._study.tell(trial, state=TrialState.FAIL)
             raise
@@ -124,14 +138,24 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def distribution(dimension: Dimension, value: Any) -> BaseDistribution:
-    """The same, as Optuna has it, and so wide that it holds ``value``, which is the setting as it is."""
-    if dimension.choices:
-        return CategoricalDistribution(tuple(dict.fromkeys((*dimension.choices, value))))
-    low, high = min(dimension.low, value), max(dimension.high, value)
-    if dimension.whole:
-        return IntDistribution(int(low), int(high), log=dimension.log)
-    return FloatDistribution(low, high, log=dimension.log)
+def distribution(path: str, dimension: Dimension, value: Any) -> BaseDistribution:
+    """The same, as Optuna has it, and so wide that it holds ``value``, which is the setting as it is.
+
+    :raises ConfigError: no dimension of this kind holds the value
+    """
+    try:
+        if dimension.choices:
+            return CategoricalDistribution(tuple(dict.fromkeys((*dimension.choices, value))))
+        low, high = min(dimension.low, value), max(dimension.high, value)
+        if dimension.whole:
+            return IntDistribution(int(low), int(high), log=dimension.log)
+        return FloatDistribution(low, high, log=dimension.log)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"tune: {path} is {value!r}, which its dimension cannot hold: {error}") from error
+
+
+def _digest(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def value_at(told: Config, path: str) -> Any:
@@ -159,7 +183,7 @@ def changed(told: Config, values: Mapping[str, Any]) -> Config:
     """``told`` with other values at some paths.
 
     :raises ConfigError: there is no such job
-    :raises ValueError: the job takes no such value
+    :raises ValidationError: the job takes no such value
     """
     jobs = dict(told.jobs)
     for job in {path.partition(".")[0] for path in values}:

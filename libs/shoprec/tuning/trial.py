@@ -51,7 +51,7 @@ class Trial(JobContext):
 
     def write(self, rows: DataFrame, table: Table, /, **values: Any) -> int:
         """Keep the rows, which no contract looks at."""
-        path = f"{self.folder}/{len(self.kept)}"
+        path = f"{self.folder}/tables/{len(self.kept)}"
         rows.write.parquet(path)
         made = self.spark.read.parquet(path)
         self.kept[_key(table, values)] = made
@@ -65,13 +65,17 @@ def _key(table: Table, where: dict[str, Any]) -> tuple[str, str]:
 def figure(lake: Lake, told: Config, source: str, fold: Fold, folder: str, metric: str, wanted: str) -> float:
     """What the source comes to on a day under the settings of ``told``.
 
-    :param folder: for what it makes; removed at the end
+    :param folder: for all that it makes, of its own; removed at the end
     :param metric: as ``ndcg@10``
     :param wanted: all or discovery
     """
     drawn = told.jobs["candidates"].sources[source]
-    # Other sources are none of the trial's, nor are users that are not judged.
-    alone = replace(told, jobs={**told.jobs, "candidates": type(told.jobs["candidates"])(sources={source: drawn})})
+    # Other sources are none of the trial's, nor are users that are not judged; what jobs keep beside tables goes, too.
+    alone = replace(
+        told,
+        env=told.env.model_copy(update={"files": folder}),
+        jobs={**told.jobs, "candidates": type(told.jobs["candidates"])(sources={source: drawn})},
+    )
     first = Trial(load_job("candidates"), alone, lake, fold.as_of, fold.run_id, at=-1, folder=folder)
     with _emptied(folder):
         if maker := made_by(source, drawn):

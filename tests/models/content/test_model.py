@@ -39,6 +39,12 @@ def test_a_user_is_what_was_met_last_each_before_it_weighing_less(made):
     assert set(items) == {"i0", "i1", "i2", "i3", "i5"}
 
 
+def test_an_item_that_was_met_often_counts_once_where_it_was_met_last(made):
+    visits = [("u", 2, 1), ("u", 0, 2), ("u", 1, 3), ("u", 0, 4), ("u", 0, 5)]
+    users, _ = made(visits, items=2, decay=0.5)
+    assert users["u"] == pytest.approx(np.array([1, 0.5, 0]) / np.sqrt(1.25))
+
+
 def test_who_met_nothing_with_a_text_has_no_vector(made):
     users, _ = made([("u", 4, 1), ("v", 4, 2), ("v", 1, 1), ("w", 0, 1), ("w", 5, 2)], decay=1.0)
     assert users == {"v": pytest.approx([0, 1, 0])}

@@ -6,7 +6,7 @@ weighing less, brought to unit length: scores are cosines. Items without a text 
 no item with one.
 
 Users are dealt to tasks; a task holds the vectors of those items alone that its users met, once each, and the sums of
-its users: at 2,048 users, 20 items each and a width of 384 at most 63 MB and 3 MB.
+its users: at 2,048 users of 20 items each and a width of 384 at most 63 MB and 3 MB.
 """
 
 import numpy as np
@@ -20,6 +20,9 @@ from shoprec.models.content.config import ContentConfig
 from shoprec.models.texts import item_texts
 from shoprec.retrieval.latest import latest
 from shoprec.retrieval.matches import tasks_for
+
+#: Items a user for which a task's users are as many as elsewhere; of more, it has fewer users.
+_USUAL = 20
 
 _USERS = "user_id string, vector array<float>"
 
@@ -37,9 +40,10 @@ def fitted(
     :param users: how many there are, about
     """
     items = item_texts(item_index, item_features, text_embeddings, config).select("item_idx", "vector")
-    met = latest(purchases.select("user_id", "item_idx", "at"), "user_id", config.items)
+    met = latest(purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at")), "user_id", config.items)
     weight = F.pow(F.lit(config.decay), F.col("place") - 1).cast("float")
-    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks_for(purchases.sparkSession, users)))
+    tasks = tasks_for(purchases.sparkSession, users * -(-config.items // _USUAL))
+    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks))
     told = met.select(task.alias("task"), "user_id", "item_idx", weight.alias("weight"))
     asked = told.select(F.col("task").alias("asking"), F.col("item_idx").alias("asked_idx")).distinct()
     needed = asked.join(items, on=F.col("asked_idx") == F.col("item_idx"), how="inner").select(
