@@ -8,6 +8,7 @@ import pytest
 
 from shoprec.contracts.gold import CANDIDATES, ITEM_NEIGHBOURS
 from shoprec.contracts.silver import INTERACTIONS
+from shoprec.models.sources import CandidatesConfig
 from tests.contracts.planted import AS_OF, NEWCOMER, USERS, bought_by, lines
 from tests.jobs.planted_sources import listed, planted_lake, run
 from tests.small_tables import add, put, rows
@@ -24,7 +25,7 @@ SOURCES = {
 def lake(spark, tmp_path_factory):
     made = planted_lake(spark, tmp_path_factory.mktemp("candidates"))
     run(made, "als", rank=5, iterations=4)
-    run(made, "item_neighbours")
+    run(made, "item_neighbours", beside={"candidates": CandidatesConfig()})
     return made
 
 
