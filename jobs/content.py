@@ -26,9 +26,13 @@ def run(job: JobContext) -> None:
     settings = job.settings.model_copy(update={"encoder": encoder_of(job)})
     items, texts = job.read(ITEM_INDEX), (job.read(ITEM_FEATURES), job.read(TEXT_EMBEDDINGS))
     with reused(purchases_of(job.read(INTERACTIONS), items, job.as_of)) as purchases:
-        made = fitted(purchases, items, *texts, settings, job.read(USER_INDEX).count())
-        for rows, table in zip(made, (USER_EMBEDDINGS, ITEM_EMBEDDINGS), strict=True):
-            job.write(rows, table, model="content")
+        users, vectors = fitted(purchases, items, *texts, settings, job.read(USER_INDEX).count())
+        with reused(users) as users:
+            if users.isEmpty():
+                job.progress("not made: no user met an item with a text, so that the source proposes nothing")
+                return
+            job.write(users, USER_EMBEDDINGS, model="content")
+            job.write(vectors, ITEM_EMBEDDINGS, model="content")
 
 
 JOB = Job(
