@@ -46,8 +46,7 @@ from shoprec.usage import measured
 MOST = 200
 #: Sources that are fused unless told. The towers learn from profiles and features, of which splits have none.
 USUAL = (*(name for name in SOURCES if name != "two_tower"), "co_visit", "linear", "sequence", "content")
-#: Items that a source of a user's taste proposes, beyond as many as lists are deep. With three times as many there were
-#: twice the rows, and NDCG@10 on held-out users of Amazon Toys was .0828 instead of .0823.
+#: Items that a source of a user's taste proposes, beyond as many as lists are deep.
 PROPOSED = 20
 #: Sources whose settings are looked for: a trial of the others takes minutes.
 TUNED = ("als", "spectral", "item_knn", "co_visit", "linear", "popular")

@@ -4,6 +4,18 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 
+def voices(purchases: DataFrame, items: int, decay: float) -> DataFrame:
+    """user_id, item_idx, weight (double) of the latest ``items`` of each user, each where it was bought last.
+
+    The last one weighs 1, each before it ``decay`` times what the next does.
+
+    :param purchases: user_id, item_idx, at; one row a line
+    """
+    last = purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at"))
+    weight = F.pow(F.lit(decay), F.col("place") - 1)
+    return latest(last, "user_id", items).select("user_id", "item_idx", weight.alias("weight"))
+
+
 def latest(visits: DataFrame, holder: str, count: int) -> DataFrame:
     """The ``count`` latest rows of each ``holder``, with ``place`` (1: the last); those of one moment by a hash.
 

@@ -15,7 +15,7 @@ from scipy import sparse
 from shoprec import arrow
 from shoprec.retrieval.best import Best
 from shoprec.retrieval.inputs import Inputs
-from shoprec.retrieval.latest import latest
+from shoprec.retrieval.latest import voices
 from shoprec.retrieval.ties import id_hash
 
 _USER, _WEIGHTED = 0, 1
@@ -64,10 +64,10 @@ def neighbour_scores(
     return stream.withColumnRenamed("seen", "items").mapInArrow(score, _RESULT)
 
 
-def spoken(inputs: Inputs, voices: DataFrame, near: DataFrame, new: int, bought: int) -> DataFrame:
+def spoken(inputs: Inputs, heard: DataFrame, near: DataFrame, new: int, bought: int) -> DataFrame:
     """``neighbour_scores`` of items by their ids, of which those are proposed that may be.
 
-    :param voices: user_id, item_idx, weight (> 0)
+    :param heard: user_id, item_idx, weight (> 0)
     :param near: item_id, neighbour_id, similarity
     """
     numbered = (
@@ -77,15 +77,12 @@ def spoken(inputs: Inputs, voices: DataFrame, near: DataFrame, new: int, bought:
         .join(inputs.offered.toDF("neighbour_id", "neighbour_idx"), on="neighbour_id", how="inner")
         .select("item_idx", "neighbour_idx", id_hash("neighbour_id").alias("neighbour_hash"), "similarity")
     )
-    return neighbour_scores(inputs.users, voices, numbered, new, bought)
+    return neighbour_scores(inputs.users, heard, numbered, new, bought)
 
 
 def spoken_by_latest(inputs: Inputs, near: DataFrame, items: int, decay: float, new: int, bought: int) -> DataFrame:
-    """As ``spoken``, by the user's latest ``items``: the last one weighs 1, each before it ``decay`` times the next."""
-    last = inputs.purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at"))
-    voices = latest(last, "user_id", items)
-    weight = F.pow(F.lit(decay), F.col("place") - 1)
-    return spoken(inputs, voices.select("user_id", "item_idx", weight.alias("weight")), near, new, bought)
+    """As ``spoken``, by the user's latest ``items`` (``latest.voices``)."""
+    return spoken(inputs, voices(inputs.purchases, items, decay), near, new, bought)
 
 
 def _score(batches: Iterable[pa.RecordBatch], new: int, bought: int) -> Iterator[pa.RecordBatch]:

@@ -19,8 +19,8 @@ AT_A_TIME = 128
 def full_softmax(user_BD: torch.Tensor, item_ID: torch.Tensor, positive_B: torch.Tensor) -> torch.Tensor:
     """Sum over the samples of minus the log of the softmax of their positive over all items.
 
-    What autograd would do keeps all scores, B x I, and goes over them seven times. Here both gradients are made block
-    by block, together with the loss: half the time on a CPU, and memory of one block.
+    Autograd would keep all scores, B x I. Here both gradients are made block by block, together with the loss, and the
+    memory is that of one block.
 
     :param positive_B: places of the positives in ``item_ID``
     """
@@ -28,6 +28,8 @@ def full_softmax(user_BD: torch.Tensor, item_ID: torch.Tensor, positive_B: torch
 
 
 class _FullSoftmax(torch.autograd.Function):
+    """The gradients are made on the way: ``backward`` multiplies them by that of the sum."""
+
     @staticmethod
     def forward(ctx: Any, user_BD: torch.Tensor, item_ID: torch.Tensor, positive_B: torch.Tensor) -> torch.Tensor:
         total = user_BD.new_zeros((), dtype=torch.float32)

@@ -76,9 +76,9 @@ def test_items_with_one_text_share_it(tables):
 def test_the_encoder_that_covers_the_most_items_is_read_unless_one_is_named(spark, inputs):
     more = spark.createDataFrame([("hashed", "text1", [1.0])], inputs.text_embeddings.schema)
     told = inputs.item_index, inputs.item_features, inputs.text_embeddings.union(more)
-    assert item_texts(*told, small()).agg(F.max(F.size("vector"))).first()[0] == 6
-    assert item_texts(*told, small(encoder="hashed")).agg(F.max(F.size("vector"))).first()[0] == 1
-    assert item_texts(*told, small(text=False)).count() == 0
+    assert item_texts(*told, "").agg(F.max(F.size("vector"))).first()[0] == 6
+    assert item_texts(*told, "hashed").agg(F.max(F.size("vector"))).first()[0] == 1
+    assert item_texts(*told, "", wanted=False).count() == 0
 
 
 def test_columns_that_are_not_there_are_named(inputs):

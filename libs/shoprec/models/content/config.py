@@ -13,9 +13,3 @@ class ContentConfig(Settings):
     encoder: str = Field(
         "", description="encoder of text_embeddings that is read; '': that which the run's text_embeddings chose"
     )
-
-    #: What ``models.texts`` asks of a model that may do without texts.
-    @property
-    def text(self) -> bool:
-        """It knows nothing else."""
-        return True

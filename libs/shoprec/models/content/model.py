@@ -18,7 +18,7 @@ from scipy import sparse
 from shoprec import arrow
 from shoprec.models.content.config import ContentConfig
 from shoprec.models.texts import item_texts
-from shoprec.retrieval.latest import latest
+from shoprec.retrieval.latest import voices
 from shoprec.retrieval.matches import tasks_for
 
 #: Items a user for which a task's users are as many as elsewhere; of more, it has fewer users.
@@ -39,12 +39,11 @@ def fitted(
     :param text_embeddings: encoder, text_hash, vector
     :param users: how many there are, about
     """
-    items = item_texts(item_index, item_features, text_embeddings, config).select("item_idx", "vector")
-    met = latest(purchases.groupBy("user_id", "item_idx").agg(F.max("at").alias("at")), "user_id", config.items)
-    weight = F.pow(F.lit(config.decay), F.col("place") - 1).cast("float")
+    described = item_index, item_features, text_embeddings
+    items = item_texts(*described, config.encoder).select("item_idx", "vector")
     tasks = tasks_for(purchases.sparkSession, users * -(-config.items // _USUAL))
-    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks))
-    told = met.select(task.alias("task"), "user_id", "item_idx", weight.alias("weight"))
+    task = F.pmod(F.xxhash64(F.lit("task"), "user_id"), F.lit(tasks)).alias("task")
+    told = voices(purchases, config.items, config.decay).select(task, "user_id", "item_idx", "weight")
     asked = told.select(F.col("task").alias("asking"), F.col("item_idx").alias("asked_idx")).distinct()
     needed = asked.join(items, on=F.col("asked_idx") == F.col("item_idx"), how="inner").select(
         "asking", "asked_idx", "vector"

@@ -49,7 +49,8 @@ def plan(inputs: Inputs, config: SequenceConfig, seed: int) -> Plan:
     told = told.withColumns({"held": held, "begins": begins})
     without_last = F.when(F.col("held"), F.col("begins") - 1).otherwise(F.size("items"))
     length, fact = F.lit(config.length), {"users": users, "items": items}
-    texts = item_texts(inputs.item_index, inputs.item_features, inputs.text_embeddings, config)
+    described = inputs.item_index, inputs.item_features, inputs.text_embeddings
+    texts = item_texts(*described, config.encoder, config.text)
     placed = inputs.item_index.select("item_idx", "log_q").join(texts.drop("vector"), on="item_idx", how="left")
     follows = F.element_at("items", F.col("begins")).alias("next")
     learnt = _latest(told, length + 1, without_last)

@@ -20,20 +20,16 @@ from shoprec.models.sequence.task import (
     Texts,
     at_a_time,
 )
-from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
-from shoprec.training.loop import curves, facts_of, train
-from shoprec.training.memory import PROCESS, check_fits
-from shoprec.training.precision import precision
+from shoprec.training.memory import PROCESS
+from shoprec.training.rank import Parts, train_and_export
 from shoprec.training.reader import Snapshot, column, padded
-from shoprec.training.reports import now_and_then
+from shoprec.training.reports import Report
 from shoprec.training.softmax import AT_A_TIME
 from shoprec.training.storage import Folder
 from shoprec.training.texts import load_texts, text_width
 from shoprec.training.vectors import write_vectors
-from shoprec.training.weights import write_weights
 from shoprec.training.worker import Rank
-from shoprec.usage import free_bytes
 
 _ADVICE = (
     "set ranks (histories), width (table), length, batch or full_softmax_items (step), or rank_memory_gib where more "
@@ -42,38 +38,19 @@ _ADVICE = (
 
 
 def train_sequence(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Train on the snapshot in ``arguments['snapshot']``; embeddings and weights go to folders named there.
-
-    :param arguments: snapshot, checkpoints, embeddings, model (folders), settings (of SequenceConfig), seed
-    :returns: facts of the training, with the weights' SHA-256
-    :raises ConfigError: a rank needs more memory than it may use
-    """
+    """``training.rank.train_and_export`` of the reader; ``arguments['settings']`` are of SequenceConfig."""
     config, group, seed = SequenceConfig(**arguments["settings"]), rank.collectives, arguments["seed"]
-    often = now_and_then(rank.report)
-    snapshot = Snapshot(Folder(arguments["snapshot"]), lambda: often({"kind": "read"}))
-    needs = bytes_needed(snapshot, config, group.size)
-    check_fits(needs, int(config.rank_memory_gib * 2**30) or free_bytes() // group.local_size, _ADVICE)
-    group.barrier()
 
-    lanes = Lanes(snapshot.rows("samples"), config.lanes, config.batch, group.rank, group.size)
-    task = load_task(snapshot, config, lanes, rank.device, seed, group.rank)
-    group.barrier()  # one rank may take longer to load than ranks wait for each other in a step
-    checkpoints = Checkpoints(Folder(arguments["checkpoints"]), config.checkpoints)
-    history = train(task, lanes, config, group, checkpoints, seed, rank.report)
+    def load(snapshot: Snapshot, lanes: Lanes) -> SequenceTask:
+        return load_task(snapshot, config, lanes, rank.device, seed, group.rank)
 
-    out = Folder(arguments["embeddings"])
-    if group.rank == 0:
-        out.delete("users")
-        out.delete("items")
-    group.barrier()
-    task.model.eval()
-    with torch.no_grad(), precision(config, rank.device):
-        _export(task, snapshot, config, rank, out)
-    facts = {**facts_of(history, snapshot.rows("samples"), group.size), "bytes_needed": needs}
-    if group.rank == 0:
-        told = {"settings": arguments["settings"], "snapshot": snapshot.manifest.facts, "training": curves(facts)}
-        facts["sha256"] = write_weights(Folder(arguments["model"]), "model", task.named_parameters(), told)
-    return facts
+    def export(task: SequenceTask, snapshot: Snapshot, out: Folder, often: Report) -> None:
+        task.model.eval()
+        _export_users(task, snapshot, config, rank, out, often)
+        _export_items(task, snapshot, rank, out, often)
+
+    parts = Parts(lambda snapshot: bytes_needed(snapshot, config, group.size), _ADVICE, load, export)
+    return train_and_export(rank, arguments, config, parts)
 
 
 def load_task(
@@ -160,20 +137,25 @@ def _held_out(snapshot: Snapshot, length: int, device: torch.device) -> HeldOut 
     return HeldOut(Histories(histories.item_BL.long(), histories.days_BL), torch.from_numpy(follows).to(device))
 
 
-def _export(task: SequenceTask, snapshot: Snapshot, config: SequenceConfig, rank: Rank, out: Folder) -> None:
-    """The embeddings of this rank's share of users and items."""
-    often, part = now_and_then(rank.report), f"part-{rank.collectives.rank:05d}"
+def _export_users(
+    task: SequenceTask, snapshot: Snapshot, config: SequenceConfig, rank: Rank, out: Folder, often: Report
+) -> None:
+    """The embeddings of this rank's share of users."""
+    part = f"users/part-{rank.collectives.rank:05d}"
     first, last = bounds(snapshot.rows("users"), rank.collectives.rank, rank.collectives.size)
     for number, (ids, every, _) in enumerate(_histories(snapshot, "users", config.length, first, last, rank.device)):
         read, some = [], at_a_time(config)
         for item_BL, days_BL in zip(every.item_BL.split(some), every.days_BL.split(some), strict=True):
             often({"kind": "write"})
             read.append(task.read(Histories(item_BL.long(), days_BL))[:, -1])
-        write_vectors(out, f"users/{part}-{number:05d}.parquet", "user_idx", ids, torch.cat(read))
-    items = snapshot.manifest.facts["items"]
+        write_vectors(out, f"{part}-{number:05d}.parquet", "user_idx", ids, torch.cat(read))
+
+
+def _export_items(task: SequenceTask, snapshot: Snapshot, rank: Rank, out: Folder, often: Report) -> None:
+    """The embeddings of this rank's share of items."""
+    part, items = f"items/part-{rank.collectives.rank:05d}", snapshot.manifest.facts["items"]
     first, last = bounds(items, rank.collectives.rank, rank.collectives.size)
     for number, low in enumerate(range(first, last, ITEMS_AT_A_TIME)):
         often({"kind": "write"})
         high = min(low + ITEMS_AT_A_TIME, last)
-        name = f"items/{part}-{number:05d}.parquet"
-        write_vectors(out, name, "item_idx", np.arange(low, high), task.items(low, high))
+        write_vectors(out, f"{part}-{number:05d}.parquet", "item_idx", np.arange(low, high), task.items(low, high))

@@ -47,7 +47,8 @@ def plan(inputs: Inputs, config: TwoTowerConfig, seed: int) -> Plan:
     )
     pairs = pairs.withColumn("held", held)
     train = pairs.where("not held")
-    texts = item_texts(inputs.item_index, inputs.item_features, inputs.text_embeddings, config)
+    told = inputs.item_index, inputs.item_features, inputs.text_embeddings
+    texts = item_texts(*told, config.encoder, config.text)
     tables = {
         "samples": Shuffled(train.drop("age_days", "held"), ("user_idx", "item_idx"), config.snapshot_files, seed),
         "users": _users(inputs, user_code, train, config),

@@ -11,62 +11,33 @@ from shoprec.models.two_tower.model import TwoTower
 from shoprec.models.two_tower.task import Samples, TwoTowerTask
 from shoprec.models.two_tower.tensors import Columns, Items, load_items, load_users, user_batches
 from shoprec.models.two_tower.validation import load_held_out
-from shoprec.training.checkpoints import Checkpoints
 from shoprec.training.lanes import Lanes, bounds
-from shoprec.training.loop import curves, facts_of, train
-from shoprec.training.memory import check_fits
-from shoprec.training.precision import precision
+from shoprec.training.rank import Parts, train_and_export
 from shoprec.training.reader import Snapshot, column
-from shoprec.training.reports import Report, now_and_then
+from shoprec.training.reports import Report
 from shoprec.training.storage import Folder
 from shoprec.training.vectors import write_vectors
-from shoprec.training.weights import write_weights
 from shoprec.training.worker import Rank
-from shoprec.usage import free_bytes
 
 #: Items embedded at a time for the export.
 BLOCK = 65536
 
 
 def train_two_tower(rank: Rank, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Train on the snapshot in ``arguments['snapshot']``; embeddings and weights go to folders named there.
+    """``training.rank.train_and_export`` of the towers; ``arguments['settings']`` are of TwoTowerConfig."""
+    config, seed = TwoTowerConfig(**arguments["settings"]), arguments["seed"]
 
-    :param arguments: snapshot, checkpoints, embeddings, model (folders), settings (of TwoTowerConfig), seed
-    :returns: facts of the training, with the weights' SHA-256
-    :raises ConfigError: a rank needs more memory than it may use
-    """
-    config, group = TwoTowerConfig(**arguments["settings"]), rank.collectives
-    often = now_and_then(rank.report)
-    snapshot = Snapshot(Folder(arguments["snapshot"]), lambda: often({"kind": "read"}))
-    columns = Columns.of(snapshot)
-    needs = bytes_needed(snapshot, columns, config, group.size)
-    allowed = int(config.rank_memory_gib * 2**30) or free_bytes() // group.local_size
-    if group.rank == 0:
-        text = f"{sum(needs.values()) / 2**20:,.0f} MiB a rank, {allowed / 2**20:,.0f} MiB allowed"
-        rank.report({"kind": "message", "text": text})
-    check_fits(needs, allowed, ADVICE)
-    group.barrier()
+    def needs(snapshot: Snapshot) -> dict[str, int]:
+        return bytes_needed(snapshot, Columns.of(snapshot), config, rank.collectives.size)
 
-    lanes = Lanes(snapshot.rows("samples"), config.lanes, config.batch, group.rank, group.size)
-    task = load_task(snapshot, columns, config, lanes, rank.device, arguments["seed"])
-    group.barrier()  # one rank may take longer to load than ranks wait for each other in a step
-    checkpoints = Checkpoints(Folder(arguments["checkpoints"]), config.checkpoints)
-    history = train(task, lanes, config, group, checkpoints, arguments["seed"], rank.report)
+    def load(snapshot: Snapshot, lanes: Lanes) -> TwoTowerTask:
+        return load_task(snapshot, Columns.of(snapshot), config, lanes, rank.device, seed)
 
-    out = Folder(arguments["embeddings"])
-    if group.rank == 0:
-        out.delete("users")
-        out.delete("items")
-    group.barrier()
-    with torch.no_grad(), precision(config, rank.device):
-        export_users(task.model, snapshot, columns, config, rank, out)
+    def export(task: TwoTowerTask, snapshot: Snapshot, out: Folder, often: Report) -> None:
+        export_users(task.model, snapshot, Columns.of(snapshot), config, rank, out)
         export_items(task.model, task.items, rank, out, often)
-    facts = facts_of(history, snapshot.rows("samples"), group.size)
-    facts["bytes_needed"] = needs
-    if group.rank == 0:
-        told = {"settings": arguments["settings"], "snapshot": snapshot.manifest.facts, "training": curves(facts)}
-        facts["sha256"] = write_weights(Folder(arguments["model"]), "model", task.named_parameters(), told)
-    return facts
+
+    return train_and_export(rank, arguments, config, Parts(needs, ADVICE, load, export))
 
 
 def load_task(
